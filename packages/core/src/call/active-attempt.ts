@@ -1,0 +1,123 @@
+import type { Timer } from "../clock.ts";
+import type { Member } from "../membership/member.ts";
+import type { Attempt } from "./attempt.ts";
+import type { ActiveLease } from "./lease.ts";
+import type { Report } from "./outcome.ts";
+
+/** What an attempt needs of the call it belongs to. */
+export interface AttemptOwner {
+  now(): number;
+  /** The lease is back: nothing of the call is left on a backend. */
+  attemptReleased(attempt: ActiveAttempt): void;
+}
+
+/**
+ * One attempt under way. Its lease ends when its function has settled, the call is done with its result, and nobody
+ * holds it: an attempt that was given up but goes on working still takes up its backend.
+ */
+export class ActiveAttempt implements Attempt {
+  readonly lease: ActiveLease;
+  readonly number: number;
+  readonly giveUpAtMs: number;
+  readonly #owner: AttemptOwner;
+  timer: Timer | undefined = undefined;
+  /** `undefined`: nothing is known. */
+  sent: boolean | undefined = undefined;
+  #holds = 0;
+  /** The function has settled. */
+  #ended = false;
+  /** The call is done with the result. */
+  #finished = false;
+  #late: Report | undefined = undefined;
+  #aborted = false;
+  #reason: unknown = undefined;
+  #controller: AbortController | undefined = undefined;
+  #listener: ((reason: unknown) => void) | undefined = undefined;
+
+  constructor(owner: AttemptOwner, lease: ActiveLease, number: number, giveUpAtMs: number) {
+    this.#owner = owner;
+    this.lease = lease;
+    this.number = number;
+    this.giveUpAtMs = giveUpAtMs;
+  }
+
+  get backend(): Member {
+    return this.lease.backend;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get remainingMs(): number {
+    return this.giveUpAtMs === Number.POSITIVE_INFINITY
+      ? this.giveUpAtMs
+      : Math.max(0, this.giveUpAtMs - this.#owner.now());
+  }
+
+  onAbort(listener: (reason: unknown) => void): void {
+    if (this.#aborted) listener(this.#reason);
+    else this.#listener = listener;
+  }
+
+  markSent(sent = true): void {
+    // Once sent is sent.
+    if (this.sent !== true) this.sent = sent;
+  }
+
+  hold(): (late?: Report) => void {
+    this.#holds++;
+    let held = true;
+    return (late) => {
+      if (!held) return;
+      held = false;
+      this.#holds--;
+      this.#late ??= late;
+      this.#releaseIfDone();
+    };
+  }
+
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    const listener = this.#listener;
+    this.#listener = undefined;
+    this.#controller?.abort(reason);
+    listener?.(reason);
+  }
+
+  /** The function that made the attempt has settled. */
+  end(): void {
+    this.#ended = true;
+    this.#releaseIfDone();
+  }
+
+  /** The call has no more use for the result. */
+  finish(): void {
+    this.#finished = true;
+    this.#releaseIfDone();
+  }
+
+  /** Gives the place back though somebody still holds it: the balancer is closing. */
+  releaseNow(): void {
+    this.#ended = true;
+    this.#finished = true;
+    this.#holds = 0;
+    this.#releaseIfDone();
+  }
+
+  #releaseIfDone(): void {
+    if (!this.#ended || !this.#finished || this.#holds > 0 || this.lease.released) return;
+    this.lease.release(this.#late);
+    this.#owner.attemptReleased(this);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Backend, RequestKind } from "../backend.ts";
+import type { RetryOptions } from "../contract.ts";
+import type { Classifier } from "./classifier.ts";
+import type { Report } from "./outcome.ts";
+
+/** What the function that makes one attempt is given. */
+export interface Attempt {
+  readonly backend: Backend;
+  /** 1 for the first. */
+  readonly number: number;
+  /** Aborted when the attempt is given up: timeout, the caller's abort (with its reason), close. Made when first read. */
+  readonly signal: AbortSignal;
+  /** Milliseconds until this attempt is given up; `Infinity` without limits. */
+  readonly remainingMs: number;
+  /** Cheaper than `signal`: called at most once, with the reason, when the attempt is given up. */
+  onAbort(listener: (reason: unknown) => void): void;
+  /**
+   * Says whether the request may have been sent. An attempt that says `false` first and never `true` is `unreached` when
+   * it fails. Without a word, only errors that prove it (connection refused) are.
+   */
+  markSent(sent?: boolean): void;
+  /** Keeps the lease after the attempt has its verdict (a body streams) until the returned function is called. */
+  hold(): (late?: Report) => void;
+}
+
+/** How one call differs from what the balancer does by default. */
+export interface CallOptions<T> {
+  readonly kind?: RequestKind | undefined;
+  /** Whether repeating the call does no harm. Default `false`: only attempts that were never sent are repeated. */
+  readonly idempotent?: boolean | undefined;
+  readonly classify?: Classifier | undefined;
+  readonly hashKey?: string | undefined;
+  readonly pinned?: string | undefined;
+  readonly pinPolicy?: "redistribute" | "wait" | "fail" | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Ends the call; it rejects with the signal's reason itself. */
+  readonly signal?: AbortSignal | undefined;
+  readonly attemptTimeoutMs?: number | false | undefined;
+  readonly deadlineMs?: number | false | undefined;
+  readonly retry?: false | RetryOptions | undefined;
+  /** Called with a value that will not be returned, because another attempt replaces it or nobody waits for it. */
+  readonly discard?: ((value: T) => void) | undefined;
+}

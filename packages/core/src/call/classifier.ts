@@ -1,0 +1,80 @@
+import type { Outcome, Report } from "./outcome.ts";
+
+/** How an attempt ended, as the function that made it saw it. */
+export interface AttemptResult {
+  /** What `run` resolved to; absent if it rejected. */
+  readonly value?: unknown;
+  /** What `run` rejected with. */
+  readonly error?: unknown;
+  readonly failed: boolean;
+  /** Whether the request may have been sent: `false` only if that is known for sure. */
+  readonly sent: boolean;
+}
+
+/** Decides who is to blame. `undefined` leaves it to the next in line: option of the call, of the balancer, built-in. */
+export type Classifier = (result: AttemptResult) => Report | Outcome | undefined;
+
+/** Errors that say no connection came about, so that nothing was sent: libuv's, undici's, the TLS handshake's. */
+const UNREACHED_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EAI_FAIL",
+  "EAI_NODATA",
+  "EAI_NONAME",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "EADDRNOTAVAIL",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
+/** The built-in verdict: a value is a success; an error is a failure, or `unreached` where that is known. */
+export function classifyResult({ failed, error, sent }: AttemptResult): Report {
+  if (!failed) return { outcome: "success" };
+  const errorCode = errorCodeOf(error);
+  const unreached = !sent || (errorCode !== undefined && UNREACHED_CODES.has(errorCode));
+  return { outcome: unreached ? "unreached" : "failure", origin: "local", errorCode };
+}
+
+/** How deep causes are followed: fetch wraps once, user code perhaps once more. */
+const DEEPEST_CAUSE = 5;
+
+/** The first `code` along the chain of causes, else the error's name. */
+export function errorCodeOf(error: unknown): string | undefined {
+  let name: string | undefined;
+  let current = error;
+  for (let depth = 0; depth < DEEPEST_CAUSE && typeof current === "object" && current !== null; depth++) {
+    const {
+      code,
+      name: ownName,
+      cause,
+      errors,
+    } = current as { code?: unknown; name?: unknown; cause?: unknown; errors?: unknown };
+    if (typeof code === "string" && code !== "") return code;
+    if (typeof ownName === "string") name = ownName;
+    // Happy eyeballs rejects with one error per address.
+    current = cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  return name;
+}
+
+export function toReport(verdict: Report | Outcome): Report {
+  return typeof verdict === "string" ? { outcome: verdict } : verdict;
+}
+
+const OUTCOMES: ReadonlySet<unknown> = new Set<Outcome>(["success", "failure", "overload", "unreached", "ignored"]);
+
+/** Whether user code gave an answer that can be used. */
+export function isReport(verdict: unknown): verdict is Report | Outcome {
+  if (typeof verdict === "string") return OUTCOMES.has(verdict);
+  return typeof verdict === "object" && verdict !== null && OUTCOMES.has((verdict as Report).outcome);
+}

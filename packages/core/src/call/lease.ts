@@ -1,0 +1,70 @@
+import type { RequestKind } from "../backend.ts";
+import type { Lease } from "../contract.ts";
+import type { Member } from "../membership/member.ts";
+import type { Members } from "../membership/members.ts";
+import { IGNORED, type Report } from "./outcome.ts";
+
+/** What a lease needs of the balancer it came from. */
+export interface LeaseHost {
+  readonly members: Members;
+  now(): number;
+  /** A place is free: somebody may be waiting for it. */
+  released(lease: ActiveLease): void;
+}
+
+/** One attempt's hold on one backend: enters the gate when made, leaves it when settled, is counted until released. */
+export class ActiveLease implements Lease {
+  readonly backend: Member;
+  readonly kind: RequestKind;
+  readonly startedAtMs: number;
+  readonly #host: LeaseHost;
+  readonly #ejectionGeneration: number;
+  readonly #breakerGeneration: number;
+  /** Whether it holds the one place of a suspect backend. */
+  readonly #probe: boolean;
+  settled = false;
+  released = false;
+
+  constructor(host: LeaseHost, backend: Member, kind: RequestKind, nowMs: number) {
+    this.#host = host;
+    this.backend = backend;
+    this.kind = kind;
+    this.startedAtMs = nowMs;
+    this.#ejectionGeneration = backend.ejection.generation;
+    this.#probe = backend.ejection.suspect;
+    if (this.#probe) backend.ejection.enterProbe(nowMs);
+    this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
+    backend.counters.attempts++;
+    if (kind === "request") backend.requests++;
+    else backend.connections++;
+  }
+
+  settle(report: Report): void {
+    this.settleAt(report, this.#host.now());
+  }
+
+  settleAt(report: Report, nowMs: number): void {
+    if (this.settled) return;
+    this.settled = true;
+    const { backend } = this;
+    backend.breaker?.report(this.#breakerGeneration, report, nowMs);
+    const latencyMs = report.latencyMs ?? nowMs - this.startedAtMs;
+    if (this.#probe) backend.ejection.leaveProbe(this.#ejectionGeneration);
+    this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, nowMs);
+  }
+
+  release(late?: Report): void {
+    if (this.released) return;
+    this.released = true;
+    if (!this.settled) this.settle(late ?? IGNORED);
+    else if (late !== undefined && late.outcome !== "success" && late.outcome !== "ignored")
+      this.backend.counters.streamFailures++;
+    if (this.kind === "request") this.backend.requests--;
+    else this.backend.connections--;
+    this.#host.released(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

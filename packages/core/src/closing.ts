@@ -1,0 +1,56 @@
+import type { FairleadError } from "./errors.ts";
+import type { Upstream } from "./upstream.ts";
+
+const DRAIN_MS = 10_000;
+
+/**
+ * Ends everything of an upstream, in this order: attachments are asked to finish, leases are waited for, what is left is
+ * aborted, attachments are freed, then discovery and members. New work has been refused before.
+ */
+export async function closeUpstream(
+  upstream: Upstream,
+  reason: FairleadError,
+  closeDiscovery: () => void,
+  drainMs: number = DRAIN_MS,
+): Promise<void> {
+  const drained = Promise.all(
+    [...upstream.attachments].map((attachment) => guarded(upstream, "attachment drain", () => attachment.drain?.())),
+  );
+  await withinDrainTime(upstream, drainMs, drained);
+  for (const call of upstream.calls) call.close(reason);
+  for (const lease of upstream.leases) lease.release();
+  await Promise.all(
+    [...upstream.attachments].map((attachment) => guarded(upstream, "attachment close", () => attachment.close())),
+  );
+  closeDiscovery();
+  upstream.members.dispose();
+}
+
+/** Resolves when no lease is held and all sockets are done, or when the time is up. */
+function withinDrainTime(upstream: Upstream, drainMs: number, drained: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    let socketsDone = false;
+    const finish = (): void => {
+      timer.cancel();
+      upstream.releaseListeners.delete(check);
+      resolve();
+    };
+    const check = (): void => {
+      if (socketsDone && upstream.idle) finish();
+    };
+    const timer = upstream.clock.schedule(drainMs, finish);
+    upstream.releaseListeners.add(check);
+    drained.then(() => {
+      socketsDone = true;
+      check();
+    }, finish);
+  });
+}
+
+async function guarded(upstream: Upstream, where: string, run: () => Promise<void> | void): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    upstream.callbackFailed(where, error);
+  }
+}

@@ -1,0 +1,187 @@
+import type { Backend, BackendSpec } from "./backend.ts";
+import type { Attempt, CallOptions } from "./call/attempt.ts";
+import type { Classifier } from "./call/classifier.ts";
+import type { Report } from "./call/outcome.ts";
+import type { Clock } from "./clock.ts";
+import type { Discovery } from "./discovery.ts";
+import type { BreakerProvider } from "./gate/breaker.ts";
+import type { Random } from "./random.ts";
+import type { Settings } from "./settings.ts";
+import type { PickRequest, Strategy } from "./strategy/strategy.ts";
+import type { BalancerEvents } from "./telemetry/events.ts";
+import type { PickExplanation } from "./telemetry/explain.ts";
+import type { BalancerSnapshot, TelemetrySection } from "./telemetry/snapshot.ts";
+
+/** Passive health: taking a backend that fails out of play for a time. */
+export interface EjectionOptions {
+  /** Failures in a row that eject; whole, ≥ 1. Default 5. */
+  readonly consecutiveFailures?: number | undefined;
+  /** The first ejection in milliseconds; each further one doubles it. Default 5,000. */
+  readonly baseMs?: number | undefined;
+  /** The longest ejection in milliseconds, jitter included. Default 300,000. */
+  readonly maxMs?: number | undefined;
+  /** Share by which each ejection varies at random, 0…1. Default 0.2. */
+  readonly jitter?: number | undefined;
+}
+
+/** How a backend that comes back from an ejection regains its share. */
+export interface SlowStartOptions {
+  /** Milliseconds to full weight. Default 10,000. */
+  readonly windowMs?: number | undefined;
+  /** 1 (default) grows linearly, more grows faster at first; > 0. */
+  readonly aggression?: number | undefined;
+  /** The share of its weight it begins with, above 0 to 1. Default 0.1. */
+  readonly minWeight?: number | undefined;
+}
+
+export interface RetryOptions {
+  /** Attempts after the first; whole, ≥ 0. Default 2. */
+  readonly limit?: number | undefined;
+  /** Statuses that an idempotent call repeats elsewhere. Default 408, 421, 425, 502, 503, 504. */
+  readonly statusCodes?: readonly number[] | undefined;
+  /** Whether an idempotent call that timed out on one backend tries another. Default `true`. */
+  readonly retryOnTimeout?: boolean | undefined;
+  /** Back-off before the n-th retry: a random share of `backoffBaseMs · 2^(n−1)`, milliseconds. Default 25. */
+  readonly backoffBaseMs?: number | undefined;
+  /** The longest back-off, milliseconds. Default 1,000. */
+  readonly backoffLimitMs?: number | undefined;
+  /**
+   * Whom a rate limit (429) speaks for. `upstream` (default): the whole service, so that another backend is not asked.
+   * `backend`: only for the one that said so; an idempotent call goes elsewhere.
+   */
+  readonly rateLimitScope?: "upstream" | "backend" | undefined;
+}
+
+/** How many extra attempts the calls of an upstream may cause together. */
+export interface BudgetOptions {
+  /** Extra attempts per call over the last 10 s, ≥ 0. Default 0.2 for retries, 1 for requeues. */
+  readonly ratio?: number | undefined;
+  /** Granted however few calls there are; ≥ 0. Default 1. */
+  readonly minPerSecond?: number | undefined;
+  /** What of `minPerSecond` may be saved up; whole, ≥ 0. Default 10. */
+  readonly burst?: number | undefined;
+}
+
+/** Where calls wait while no backend admits them, though some may again. */
+export interface QueueOptions {
+  /** Calls that may wait at once; whole, ≥ 0. Default 1,000. */
+  readonly size?: number | undefined;
+  /** The longest wait in milliseconds, ≥ 0. Default 1,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a derived balancer may do in its own way, and what one call may. */
+export interface DeriveOptions {
+  /** Default `peakEwma()`. */
+  readonly strategy?: Strategy | undefined;
+  /** `false`: never repeat what may have been processed. */
+  readonly retry?: false | RetryOptions | undefined;
+  /** Milliseconds to connect; running out of them is `unreached`. For transports. Default 1,000. */
+  readonly connectTimeoutMs?: number | false | undefined;
+  /** Milliseconds from the pick to the response headers. Default 10,000. */
+  readonly attemptTimeoutMs?: number | false | undefined;
+  /** Milliseconds for all attempts and waits together, to the response headers. Default 30,000. */
+  readonly deadlineMs?: number | false | undefined;
+  /** Milliseconds without a byte of the body. For transports. Default 300,000. */
+  readonly bodyIdleTimeoutMs?: number | false | undefined;
+  /** Overrules the built-in verdicts; `undefined` leaves one to them. */
+  readonly classify?: Classifier | undefined;
+}
+
+/** What can be changed while calls are under way. */
+export interface ReconfigurableOptions extends DeriveOptions {
+  readonly ejection?: false | EjectionOptions | undefined;
+  readonly slowStart?: false | SlowStartOptions | undefined;
+  /** Share of healthy backends, in percent, below which health and ejection are set aside; 0 never does. Default 50. */
+  readonly panicThreshold?: number | undefined;
+  readonly retryBudget?: false | BudgetOptions | undefined;
+  /** For repeats of attempts that never reached a backend. */
+  readonly requeueBudget?: false | BudgetOptions | undefined;
+  /** The longest time in milliseconds for which a Retry-After is honoured. Default 60,000. */
+  readonly pauseLimitMs?: number | undefined;
+  readonly queue?: QueueOptions | undefined;
+}
+
+export interface BalancerOptions extends ReconfigurableOptions {
+  /** Name of the upstream, in events, errors and metrics. */
+  readonly name: string;
+  /** A fixed set, which `set` may replace. Either this or `discovery`. */
+  readonly backends?: readonly (string | BackendSpec)[] | undefined;
+  readonly discovery?: Discovery | undefined;
+  /** The origin that callers see instead of the backends'. Default `http://<name>`. */
+  readonly origin?: string | undefined;
+  readonly breaker?: BreakerProvider | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** One attempt's hold on one backend. Disposing of an unsettled lease counts as `ignored`. */
+export interface Lease extends Disposable {
+  readonly backend: Backend;
+  /** Once: the verdict, at response headers or socket open. Later calls do nothing. */
+  settle(report: Report): void;
+  /** Once: gives the place back, at body end or socket close. A late failure is a verdict on the stream only. */
+  release(late?: Report): void;
+}
+
+/** Something that lives and ends with a balancer, such as connection pools. */
+export interface Attachment {
+  /** Asks long-lived work (sockets) to come to its end, while leases are waited for. */
+  drain?(): Promise<void> | void;
+  /** Frees everything; all leases are back or given up. */
+  close(): Promise<void> | void;
+}
+
+/** Spreads calls over the backends of one upstream. */
+export interface Balancer extends AsyncDisposable {
+  readonly name: string;
+  /** The logical origin: what relative URLs are resolved against, and what callers see. */
+  readonly origin: string;
+  /** Every option as it applies now, defaults filled in. */
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly backends: readonly Backend[];
+  /** Resolves with the first complete set. Rejects after `timeoutMs` (default 10,000) or when closed. */
+  ready(options?: {
+    readonly signal?: AbortSignal | undefined;
+    readonly timeoutMs?: number | undefined;
+  }): Promise<void>;
+  /** A lease now, or `undefined`. */
+  tryAcquire(request?: PickRequest): Lease | undefined;
+  /** A lease as soon as there is one: waits for the first set, and in the queue. `deadlineMs` is a duration. */
+  acquire(
+    request?: PickRequest,
+    options?: { readonly signal?: AbortSignal | undefined; readonly deadlineMs?: number | undefined },
+  ): Promise<Lease>;
+  /** Runs `run` on a backend, and on another one where that is safe and helps. */
+  call<T>(run: (attempt: Attempt) => Promise<T>, options?: CallOptions<T>): Promise<T>;
+  /** A verdict from elsewhere on backend `id`; unknown ids are ignored. */
+  observe(id: string, report: Report): void;
+  /** Who would be chosen, and why the others not. No side effect. */
+  explain(request?: PickRequest): PickExplanation;
+  /** Everything known now, as plain JSON. */
+  snapshot(): BalancerSnapshot;
+  /** Replaces the complete set; backends with the same id keep their history. With a discovery, until its next update. */
+  set(backends: readonly (string | BackendSpec)[]): void;
+  /** Asks the discovery to look again. */
+  refresh(): void;
+  /** Back to what the specification says of its state, and out of ejection. */
+  enable(id: string): void;
+  /** No new lease for anybody. */
+  disable(id: string): void;
+  setWeight(id: string, weight: number): void;
+  /** No new leases but for pinned ones. Resolves when none is held, or after `deadlineMs` (default 30,000). */
+  drain(id: string, options?: { readonly deadlineMs?: number | undefined }): Promise<void>;
+  /** Changes options at once: all of the patch or, if any of it is wrong, nothing. History stays. */
+  configure(patch: ReconfigurableOptions): void;
+  /** A balancer with another strategy, retry policy or timeouts over the same members, health, breakers and connections. */
+  derive(options: DeriveOptions): Balancer;
+  /** Adds a section to `snapshot` and `explain`. Returns its removal. */
+  extend(section: TelemetrySection): () => void;
+  /** Ties a resource to the life of this balancer. Returns its release. */
+  attach(attachment: Attachment): () => void;
+  /** Returns the removal of the listener. */
+  on<E extends keyof BalancerEvents>(event: E, listener: BalancerEvents[E]): () => void;
+  /** Refuses new work, waits up to `drainMs` (default 10,000) for leases, then ends everything. Idempotent. */
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
+}

@@ -1,0 +1,65 @@
+import type { Outcome } from "./call/outcome.ts";
+import type { OptionProblem } from "./options.ts";
+
+/** Stable codes: part of the public contract, never reused for something else. */
+export type FairleadErrorCode =
+  | "FAIRLEAD_ERR_CONFIG"
+  | "FAIRLEAD_ERR_NO_BACKEND"
+  | "FAIRLEAD_ERR_TIMEOUT"
+  | "FAIRLEAD_ERR_RETRIES_EXHAUSTED"
+  | "FAIRLEAD_ERR_DISCOVERY"
+  | "FAIRLEAD_ERR_CLOSED";
+
+/** What happened to one attempt of a call that failed. */
+export interface AttemptRecord {
+  /** Id of the backend. */
+  readonly backend: string;
+  readonly outcome: Outcome;
+  readonly status?: number | undefined;
+  readonly errorCode?: string | undefined;
+  /** Milliseconds from the pick to the verdict. */
+  readonly ms: number;
+  /** Whether the request may have reached the backend. */
+  readonly sent: boolean;
+}
+
+export interface FairleadErrorDetails {
+  readonly cause?: unknown;
+  readonly attempts?: readonly AttemptRecord[] | undefined;
+  readonly problems?: readonly OptionProblem[] | undefined;
+}
+
+const BRAND = Symbol.for("fairlead.error");
+
+/** The one error class of fairlead. Tell errors apart by `code`; `instanceof` works across duplicate installs. */
+export class FairleadError extends Error {
+  readonly code: FairleadErrorCode;
+  /** Every attempt that was made, oldest first. */
+  readonly attempts: readonly AttemptRecord[];
+  /** With `FAIRLEAD_ERR_CONFIG`: everything that is wrong, not just the first thing. */
+  readonly problems: readonly OptionProblem[];
+
+  constructor(code: FairleadErrorCode, message: string, details: FairleadErrorDetails = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    // Platform code recognises timeouts by this name.
+    this.name = code === "FAIRLEAD_ERR_TIMEOUT" ? "TimeoutError" : "FairleadError";
+    this.code = code;
+    this.attempts = details.attempts ?? [];
+    this.problems = details.problems ?? [];
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+}
+
+/** One line per attempt, for the message of an error that speaks of several. */
+export function describeAttempts(attempts: readonly AttemptRecord[]): string {
+  return attempts
+    .map(
+      ({ backend, outcome, status, errorCode, ms }) =>
+        `${backend}: ${status ?? errorCode ?? outcome} after ${ms.toFixed(0)} ms`,
+    )
+    .join("; ");
+}

@@ -1,0 +1,152 @@
+import type { Outcome } from "../call/outcome.ts";
+import type { Random } from "../random.ts";
+
+export interface EjectionSettings {
+  /** Failures in a row that eject. */
+  readonly consecutiveFailures: number;
+  /** The first ejection, milliseconds; each further one doubles it. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** Share by which each duration varies at random, up or down. */
+  readonly jitter: number;
+}
+
+/**
+ * - `in`: takes calls.
+ * - `ejected`: takes none until its time has passed.
+ * - `probation`: its time has passed; takes one attempt at a time, whose success brings it back.
+ */
+type State =
+  | { readonly kind: "in"; failures: number }
+  | { readonly kind: "ejected"; readonly untilMs: number }
+  | { readonly kind: "probation" };
+
+/** What a report changed, for the caller to announce. */
+export type EjectionChange =
+  | { readonly kind: "ejected"; readonly untilMs: number }
+  | { readonly kind: "returned" }
+  | undefined;
+
+/** An unreported test attempt gives its place back after this long: three default attempt timeouts. */
+const PROBE_EXPIRY_MS = 30_000;
+/** A backend that stays in for this long has one doubling of its next ejection forgiven (Envoy's interval). */
+const FORGIVE_AFTER_MS = 10_000;
+
+/**
+ * Passive health of one backend: ejects after failures in a row, for a time that doubles, and takes the backend back
+ * after one attempt that works. Reports of attempts that began in an earlier state are not heard.
+ *
+ * Source: Envoy `outlier_detection_impl.cc` (consecutive 5xx, multiplier with decay), Finagle `FailureAccrualFactory`
+ * (return by a single probe).
+ */
+export class Ejection {
+  #state: State = { kind: "in", failures: 0 };
+  /** Counts changes of state; a report carries the generation that admitted it. */
+  generation = 0;
+  /** Doublings that the next ejection has coming. */
+  #level = 0;
+  #returnedAtMs = 0;
+  #probes = 0;
+  #probeStartedAtMs = 0;
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get ejected(): boolean {
+    return this.#state.kind === "ejected";
+  }
+
+  /** Not fully trusted: ejected or on probation. Such a backend takes one attempt at a time. */
+  get suspect(): boolean {
+    return this.#state.kind !== "in";
+  }
+
+  get probation(): boolean {
+    return this.#state.kind === "probation";
+  }
+
+  /** When the ejection ends; `undefined` unless ejected. */
+  get untilMs(): number | undefined {
+    return this.#state.kind === "ejected" ? this.#state.untilMs : undefined;
+  }
+
+  get failures(): number {
+    return this.#state.kind === "in" ? this.#state.failures : 0;
+  }
+
+  /** Ends an ejection whose time has passed. */
+  expire(nowMs: number): boolean {
+    if (this.#state.kind !== "ejected" || nowMs < this.#state.untilMs) return false;
+    this.#become({ kind: "probation" });
+    return true;
+  }
+
+  /** Whether a suspect backend has its one place free. */
+  hasFreeProbe(nowMs: number): boolean {
+    return this.#probes === 0 || nowMs - this.#probeStartedAtMs >= PROBE_EXPIRY_MS;
+  }
+
+  /** An attempt on a suspect backend begins. */
+  enterProbe(nowMs: number): void {
+    this.#probes++;
+    this.#probeStartedAtMs = nowMs;
+  }
+
+  /** The attempt has its verdict, or was given back without one. */
+  leaveProbe(generation: number): void {
+    if (generation === this.generation && this.#probes > 0) this.#probes--;
+  }
+
+  /** Takes in the verdict on an attempt that was admitted under `generation`. */
+  report(generation: number, outcome: Outcome, nowMs: number, settings: EjectionSettings): EjectionChange {
+    if (generation !== this.generation) return undefined;
+    if (outcome === "success") return this.#succeeded(nowMs);
+    if (outcome === "failure" || outcome === "unreached") return this.#failed(nowMs, settings);
+    return undefined;
+  }
+
+  /** Back in, whatever the history. */
+  reset(): void {
+    this.#level = 0;
+    if (this.#state.kind !== "in") this.#become({ kind: "in", failures: 0 });
+    else this.#state.failures = 0;
+  }
+
+  #succeeded(nowMs: number): EjectionChange {
+    if (this.#state.kind === "in") {
+      this.#state.failures = 0;
+      return undefined;
+    }
+    // In panic an ejected backend is tried before its time; if it works, its time is over.
+    this.#returnedAtMs = nowMs;
+    this.#become({ kind: "in", failures: 0 });
+    return { kind: "returned" };
+  }
+
+  #failed(nowMs: number, settings: EjectionSettings): EjectionChange {
+    if (this.#state.kind === "ejected") return undefined;
+    if (this.#state.kind === "in") {
+      this.#state.failures++;
+      if (this.#state.failures < settings.consecutiveFailures) return undefined;
+      this.#level = Math.max(0, this.#level - Math.floor((nowMs - this.#returnedAtMs) / FORGIVE_AFTER_MS));
+    }
+    const untilMs = nowMs + this.#duration(settings);
+    this.#level++;
+    this.#become({ kind: "ejected", untilMs });
+    return { kind: "ejected", untilMs };
+  }
+
+  /** base · 2^level, varied by ± jitter; never above the maximum, which liveness relies on. */
+  #duration({ baseMs, maxMs, jitter }: EjectionSettings): number {
+    const grown = Math.min(baseMs * 2 ** Math.min(this.#level, 30), maxMs);
+    return Math.min(grown * (1 + jitter * (2 * this.#random.next() - 1)), maxMs);
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.generation++;
+    this.#probes = 0;
+  }
+}

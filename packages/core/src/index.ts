@@ -1,0 +1,58 @@
+// For everyone who makes calls.
+
+export type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind, TlsOptions } from "./backend.ts";
+export { createBalancer } from "./balancer.ts";
+export type { Attempt, CallOptions } from "./call/attempt.ts";
+export type { AttemptResult, Classifier } from "./call/classifier.ts";
+export { classifyResult, errorCodeOf } from "./call/classifier.ts";
+export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
+export {
+  type Clock,
+  perCallClock,
+  type ScheduleOptions,
+  systemClock,
+  type Timer,
+  wheelClock,
+} from "./clock.ts";
+// For those who extend: strategies, breakers, discovery, transports.
+export type {
+  Attachment,
+  Balancer,
+  BalancerOptions,
+  BudgetOptions,
+  DeriveOptions,
+  EjectionOptions,
+  Lease,
+  QueueOptions,
+  ReconfigurableOptions,
+  RetryOptions,
+  SlowStartOptions,
+} from "./contract.ts";
+export type {
+  ControlPatch,
+  ControlStore,
+  Discovery,
+  DiscoveryContext,
+  DiscoveryUpdate,
+} from "./discovery.ts";
+export {
+  type AttemptRecord,
+  FairleadError,
+  type FairleadErrorCode,
+  type FairleadErrorDetails,
+} from "./errors.ts";
+export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
+export type { OptionProblem } from "./options.ts";
+export { createRandom, type Random } from "./random.ts";
+export type { Settings } from "./settings.ts";
+export { first } from "./strategy/first.ts";
+// Strategies.
+export { type LeastRequestOptions, leastRequest } from "./strategy/least-request.ts";
+export { type PeakEwmaOptions, peakEwma } from "./strategy/peak-ewma.ts";
+export { random } from "./strategy/random.ts";
+export { roundRobin } from "./strategy/round-robin.ts";
+export type { Picker, PickRequest, Strategy, View } from "./strategy/strategy.ts";
+// For those who watch.
+export type { BalancerEvents } from "./telemetry/events.ts";
+export type { BackendExplanation, PickExplanation } from "./telemetry/explain.ts";
+export type { BackendSnapshot, BalancerSnapshot, Json, TelemetrySection } from "./telemetry/snapshot.ts";

@@ -1,0 +1,140 @@
+import type { AdminState, Backend, BackendSpec, RequestKind } from "../backend.ts";
+import type { Report } from "../call/outcome.ts";
+import type { Breaker } from "../gate/breaker.ts";
+import { Ejection } from "../health/ejection.ts";
+import type { Random } from "../random.ts";
+import { type DecayScale, PeakEwma } from "../strategy/load/peak-ewma.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import { BackendCounters } from "../telemetry/counters.ts";
+import type { ResolvedSpec } from "./spec.ts";
+
+/** What a failure is charged as latency, at least and at most (DESIGN: simulated, keeps fast failures unattractive). */
+const LEAST_CHARGE_MS = 1_000;
+const LARGEST_CHARGE_MS = 5_000;
+
+/** The balancer's own record of a backend; callers see it as `Backend`. */
+export class Member implements Backend {
+  readonly id: string;
+  spec: BackendSpec;
+  url: string;
+  weight: number;
+  priority: number;
+  zone: string | undefined;
+  labels: Readonly<Record<string, string>>;
+  state: AdminState;
+  /** Set at run time; wins over the specification until `enable`. */
+  stateOverride: AdminState | undefined;
+  weightOverride: number | undefined;
+  /** No longer in the complete set: forgotten once the last lease is back. */
+  gone = false;
+  /** In a tier that has set health and ejection aside. */
+  inPanic = false;
+  /** The view this member is part of; a picker's answer from outside it is refused. */
+  viewGeneration = -1;
+  returnedAtMs: number = Number.NEGATIVE_INFINITY;
+  pausedUntilMs = 0;
+  /** Whether `admits` has anything to look at besides `tried`: keeps the common case to one test. */
+  gated = false;
+  requests = 0;
+  connections = 0;
+  readonly latency: PeakEwma;
+  readonly ejection: Ejection;
+  readonly counters: BackendCounters = new BackendCounters();
+  readonly breaker: Breaker | undefined;
+
+  constructor(spec: ResolvedSpec, scale: DecayScale, random: Random, breaker: Breaker | undefined) {
+    this.id = spec.id;
+    this.spec = spec;
+    this.url = spec.url;
+    this.weight = spec.weight;
+    this.priority = spec.priority;
+    this.zone = spec.zone;
+    this.labels = spec.labels;
+    this.state = spec.state;
+    this.latency = new PeakEwma(scale);
+    this.ejection = new Ejection(random);
+    this.breaker = breaker;
+    this.refreshGate();
+  }
+
+  /** Takes over a new specification; history stays. */
+  update(spec: ResolvedSpec): void {
+    this.spec = spec;
+    this.url = spec.url;
+    this.weight = this.weightOverride ?? spec.weight;
+    this.priority = spec.priority;
+    this.zone = spec.zone;
+    this.labels = spec.labels;
+    this.state = this.stateOverride ?? spec.state;
+    this.gone = false;
+    this.refreshGate();
+  }
+
+  override(state: AdminState | undefined): void {
+    this.stateOverride = state;
+    this.state = state ?? this.spec.state ?? "enabled";
+    this.refreshGate();
+  }
+
+  inFlight(kind: RequestKind): number {
+    return kind === "request" ? this.requests : this.connections;
+  }
+
+  get idle(): boolean {
+    return this.requests === 0 && this.connections === 0;
+  }
+
+  /** Whether new calls may come here at all, as far as operator and discovery are concerned. */
+  get inPlay(): boolean {
+    return !this.gone && (this.state === "enabled" || this.state === "degraded");
+  }
+
+  admits(request: PickRequest, nowMs: number): boolean {
+    if (this.gated && !this.#gateOpen(request, nowMs)) return false;
+    return request.tried === undefined || !request.tried.has(this);
+  }
+
+  #gateOpen(request: PickRequest, nowMs: number): boolean {
+    if (this.gone || this.state === "disabled") return false;
+    // A draining backend serves those who live there.
+    if (this.state === "draining" && request.pinned !== this.id) return false;
+    if (nowMs < this.pausedUntilMs) return false;
+    if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
+    return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
+  }
+
+  /** One attempt at a time, and a retry only as the last resort: it has failed once already. */
+  #admitsSuspect(request: PickRequest & { readonly lastResort?: boolean }, nowMs: number): boolean {
+    if (this.ejection.ejected && !this.inPanic) return false;
+    if (request.tried !== undefined && request.lastResort !== true) return false;
+    return this.ejection.hasFreeProbe(nowMs);
+  }
+
+  /** To be called after any change of what the gate looks at. */
+  refreshGate(): void {
+    this.gated =
+      this.breaker !== undefined ||
+      this.pausedUntilMs > 0 ||
+      this.ejection.suspect ||
+      this.gone ||
+      this.state === "draining" ||
+      this.state === "disabled";
+  }
+
+  /** Takes in the verdict on load and counters; connections tell nothing about request latency. */
+  record(kind: RequestKind, report: Report, latencyMs: number, nowMs: number): void {
+    this.counters.count(report.outcome);
+    if (kind === "connection" || report.outcome === "ignored") return;
+    if (report.outcome === "success") {
+      this.counters.latency.record(latencyMs);
+      this.latency.observe(latencyMs, nowMs);
+    } else {
+      this.latency.observe(Math.min(Math.max(latencyMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
+    }
+  }
+
+  dispose(): void {
+    this.latency.dispose();
+    this.breaker?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,228 @@
+import type { AdminState, RequestKind } from "../backend.ts";
+import type { Report } from "../call/outcome.ts";
+import type { Clock } from "../clock.ts";
+import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
+import { guardBreaker } from "../gate/guarded-breaker.ts";
+import type { EjectionChange } from "../health/ejection.ts";
+import type { Random } from "../random.ts";
+import type { SharedSettings } from "../settings.ts";
+import { DecayScale } from "../strategy/load/peak-ewma.ts";
+import type { Announcer } from "../telemetry/events.ts";
+import { buildTopology, type Topology } from "../view/topology.ts";
+import { Member } from "./member.ts";
+import type { ResolvedSpec } from "./spec.ts";
+
+/** τ of all latencies: how fast a slow answer is forgotten (Finagle's default). */
+const DECAY_MS = 10_000;
+/** Verdicts on health that come in a burst make one new view, not one each. The gate closes at once all the same. */
+const COALESCE_MS = 10;
+
+export interface MembersContext {
+  readonly upstream: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly breaker: BreakerProvider | undefined;
+  readonly announcer: Announcer;
+  /** A backend may admit what it did not before. */
+  readonly changed: () => void;
+  readonly callbackFailed: (where: string, error: unknown) => void;
+}
+
+/** The backends of one upstream with all that is known of them: shared by a balancer and those derived from it. */
+export class Members {
+  settings: SharedSettings;
+  readonly #context: MembersContext;
+  readonly #byId = new Map<string, Member>();
+  readonly #scale: DecayScale;
+  #topology: Topology | undefined;
+  #generation = 0;
+  /** The current view serves no longer than this. */
+  #validUntilMs = Number.NEGATIVE_INFINITY;
+  /** Whether a complete set has ever come. */
+  known = false;
+
+  constructor(context: MembersContext, settings: SharedSettings) {
+    this.#context = context;
+    this.settings = settings;
+    this.#scale = new DecayScale(DECAY_MS, context.clock.now());
+  }
+
+  get all(): Member[] {
+    return [...this.#byId.values()];
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Members that are not on their way out. */
+  get present(): Member[] {
+    return this.all.filter(({ gone }) => !gone);
+  }
+
+  get(id: string): Member | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The state of the world for a pick. */
+  topology(nowMs: number): Topology {
+    if (this.#topology !== undefined && nowMs < this.#validUntilMs) return this.#topology;
+    for (const member of this.#byId.values()) if (member.ejection.expire(nowMs)) member.refreshGate();
+    const topology = buildTopology(this.#byId.values(), this.settings, ++this.#generation, nowMs, this.#context.random);
+    this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
+    this.#topology = topology;
+    this.#validUntilMs = topology.validUntilMs;
+    return topology;
+  }
+
+  /** Whether the view is waiting for a coalesced rebuild; then a failed pick is worth another look. */
+  rebuildIfStale(nowMs: number): boolean {
+    if (this.#topology === undefined || this.#validUntilMs >= this.#topology.validUntilMs) return false;
+    this.invalidate();
+    this.topology(nowMs);
+    return true;
+  }
+
+  /** The next pick sees everything as it is then. */
+  invalidate(): void {
+    this.#validUntilMs = Number.NEGATIVE_INFINITY;
+    this.#context.changed();
+  }
+
+  /** Takes in a complete set: new ones are added, known ones keep their history, missing ones drain away. */
+  apply(specs: readonly ResolvedSpec[]): void {
+    const { announcer, upstream } = this.#context;
+    const wanted = new Set<string>();
+    for (const spec of specs) {
+      wanted.add(spec.id);
+      const member = this.#byId.get(spec.id);
+      if (member === undefined) {
+        this.#byId.set(spec.id, new Member(spec, this.#scale, this.#context.random, this.#createBreaker(spec.id)));
+        announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
+      } else if (member.gone || !sameSpec(member.spec, spec)) {
+        member.update(spec);
+        announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
+      }
+    }
+    for (const member of this.all) {
+      if (wanted.has(member.id) || member.gone) continue;
+      member.gone = true;
+      member.refreshGate();
+      this.forgetIfDone(member);
+    }
+    this.#sortAs(specs);
+    this.known = true;
+    this.invalidate();
+  }
+
+  /** Strategies and `first` see the order of the set. */
+  #sortAs(specs: readonly ResolvedSpec[]): void {
+    const leaving = this.all.filter(({ gone }) => gone);
+    const ordered = specs.flatMap(({ id }) => this.#byId.get(id) ?? []);
+    this.#byId.clear();
+    for (const member of [...ordered, ...leaving]) this.#byId.set(member.id, member);
+  }
+
+  /** A backend that has left the set goes when its last lease is back. */
+  forgetIfDone(member: Member): void {
+    if (!member.gone || !member.idle || this.#byId.get(member.id) !== member) return;
+    this.#byId.delete(member.id);
+    member.dispose();
+    this.#context.announcer.emit("backendRemoved", () => ({
+      upstream: this.#context.upstream,
+      backend: member.id,
+    }));
+  }
+
+  setState(member: Member, state: AdminState | undefined): void {
+    member.override(state);
+    if (state === undefined) {
+      member.ejection.reset();
+      this.#endPause(member);
+    }
+    this.invalidate();
+    this.#context.announcer.emit("backendStateChanged", () => ({
+      upstream: this.#context.upstream,
+      backend: member.id,
+      state: member.state,
+    }));
+  }
+
+  setWeight(member: Member, weight: number): void {
+    member.weightOverride = weight;
+    member.weight = weight;
+    this.invalidate();
+  }
+
+  /** A verdict: load, counters, ejection, pause. `generation` is the ejection's when the attempt was admitted. */
+  judge(member: Member, kind: RequestKind, generation: number, report: Report, latencyMs: number, nowMs: number): void {
+    member.record(kind, report, latencyMs, nowMs);
+    const { ejection } = this.settings;
+    if (ejection !== undefined) {
+      const change = member.ejection.report(generation, report.outcome, nowMs, ejection);
+      if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs);
+    }
+    if (report.retryAfterMs !== undefined && report.retryAfterMs > 0) this.#pause(member, report.retryAfterMs, nowMs);
+    else if (member.pausedUntilMs > 0 && nowMs >= member.pausedUntilMs) this.#endPause(member);
+  }
+
+  #ejectionChanged(member: Member, change: NonNullable<EjectionChange>, report: Report, nowMs: number): void {
+    const { announcer, upstream, clock } = this.#context;
+    member.refreshGate();
+    if (change.kind === "returned") {
+      // What it did before says nothing about it now; slow start is the caution that is left.
+      member.latency.forget();
+      member.returnedAtMs = nowMs;
+      announcer.emit("backendReturned", () => ({ upstream, backend: member.id }));
+      this.invalidate();
+      return;
+    }
+    member.counters.ejections++;
+    this.#validUntilMs = Math.min(this.#validUntilMs, nowMs + COALESCE_MS);
+    announcer.emit("backendEjected", () => ({
+      upstream,
+      backend: member.id,
+      reason: `consecutive failures, the last: ${report.status ?? report.errorCode ?? report.outcome}`,
+      untilAt: clock.wallNow() + (change.untilMs - nowMs),
+    }));
+  }
+
+  #pause(member: Member, retryAfterMs: number, nowMs: number): void {
+    const { announcer, upstream, clock } = this.#context;
+    const pauseMs = Math.min(retryAfterMs, this.settings.pauseLimitMs);
+    member.pausedUntilMs = Math.max(member.pausedUntilMs, nowMs + pauseMs);
+    member.refreshGate();
+    announcer.emit("backendPaused", () => ({
+      upstream,
+      backend: member.id,
+      untilAt: clock.wallNow() + pauseMs,
+    }));
+  }
+
+  #endPause(member: Member): void {
+    member.pausedUntilMs = 0;
+    member.refreshGate();
+  }
+
+  #announcePanic(before: readonly number[], after: readonly number[]): void {
+    const { announcer, upstream } = this.#context;
+    for (const priority of after)
+      if (!before.includes(priority)) announcer.emit("panicEntered", () => ({ upstream, priority }));
+    for (const priority of before)
+      if (!after.includes(priority)) announcer.emit("panicLeft", () => ({ upstream, priority }));
+  }
+
+  #createBreaker(backend: string): Breaker | undefined {
+    const { breaker: provider, upstream, clock, random, changed, callbackFailed } = this.#context;
+    if (provider === undefined) return undefined;
+    return guardBreaker(() => provider.create({ upstream, backend, clock, random, changed }), callbackFailed);
+  }
+
+  dispose(): void {
+    for (const member of this.#byId.values()) member.dispose();
+  }
+}
+
+function sameSpec(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

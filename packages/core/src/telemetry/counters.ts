@@ -1,0 +1,57 @@
+import type { Outcome } from "../call/outcome.ts";
+import { Histogram } from "./histogram.ts";
+
+/** What is counted per backend. Only ever grows. */
+export class BackendCounters {
+  /** Leases given, of either kind. */
+  attempts = 0;
+  successes = 0;
+  failures = 0;
+  overloads = 0;
+  unreached = 0;
+  ignored = 0;
+  /** Streams that broke after a good start. */
+  streamFailures = 0;
+  ejections = 0;
+  /** Of successful requests, to the verdict. */
+  readonly latency: Histogram = new Histogram();
+
+  count(outcome: Outcome): void {
+    switch (outcome) {
+      case "success":
+        this.successes++;
+        break;
+      case "failure":
+        this.failures++;
+        break;
+      case "overload":
+        this.overloads++;
+        break;
+      case "unreached":
+        this.unreached++;
+        break;
+      case "ignored":
+        this.ignored++;
+        break;
+    }
+  }
+}
+
+/** What is counted per upstream. Only ever grows. */
+export class CallCounters {
+  /** Calls by `call`, and whatever is wrapped around it. */
+  calls = 0;
+  succeeded = 0;
+  failed = 0;
+  /** Ended by the caller. */
+  aborted = 0;
+  retries = 0;
+  /** Repeats of attempts that never reached a backend. */
+  requeues = 0;
+  retriesDenied = 0;
+  timeouts = 0;
+  /** Calls and leases for which there was no backend. */
+  noBackend = 0;
+  /** Exceptions out of listeners, classifiers, strategies and breakers. */
+  callbackFailures = 0;
+}

@@ -1,0 +1,77 @@
+import { EventEmitter } from "eventemitter3";
+import type { AttemptRecord } from "../errors.ts";
+
+interface BackendEvent {
+  readonly upstream: string;
+  readonly backend: string;
+}
+
+/** What a balancer announces. Times that end in `At` are milliseconds since 1970. */
+export interface BalancerEvents {
+  backendAdded(event: BackendEvent): void;
+  backendUpdated(event: BackendEvent): void;
+  /** Its last lease is back, or it had none. */
+  backendRemoved(event: BackendEvent): void;
+  backendEjected(event: BackendEvent & { readonly reason: string; readonly untilAt: number }): void;
+  /** An ejected backend has proved to work. */
+  backendReturned(event: BackendEvent): void;
+  /** It asked not to be called for a while. */
+  backendPaused(event: BackendEvent & { readonly untilAt: number }): void;
+  backendStateChanged(event: BackendEvent & { readonly state: string }): void;
+  backendDrained(event: BackendEvent & { readonly complete: boolean }): void;
+  panicEntered(event: { readonly upstream: string; readonly priority: number }): void;
+  panicLeft(event: { readonly upstream: string; readonly priority: number }): void;
+  /** An attempt will be repeated; `delayMs` until then. */
+  attemptRetried(event: { readonly upstream: string; readonly attempt: AttemptRecord; readonly delayMs: number }): void;
+  /** The budget had nothing left for a repeat. */
+  budgetExhausted(event: { readonly upstream: string; readonly budget: "retry" | "requeue" }): void;
+  discoveryUpdated(event: { readonly upstream: string; readonly discovery: string; readonly backends: number }): void;
+  /** The last set stays in force. */
+  discoveryFailed(event: { readonly upstream: string; readonly discovery: string; readonly error: unknown }): void;
+  configured(event: { readonly upstream: string }): void;
+  /** A listener, classifier, strategy, breaker or other function of the user threw or answered nonsense. */
+  callbackFailed(event: { readonly upstream: string; readonly where: string; readonly error: unknown }): void;
+  closed(event: { readonly upstream: string }): void;
+}
+
+/** Announces events; builds them only for those who listen, and survives listeners that throw. */
+export class Announcer {
+  readonly #emitter = new EventEmitter<keyof BalancerEvents>();
+  readonly #onThrow: (where: string, error: unknown) => void;
+
+  constructor(onThrow: (where: string, error: unknown) => void) {
+    this.#onThrow = onThrow;
+  }
+
+  on<E extends keyof BalancerEvents>(event: E, listener: BalancerEvents[E]): () => void {
+    const safe = (record: Parameters<BalancerEvents[E]>[0]): void => {
+      try {
+        const answer: unknown = (listener as (event: Parameters<BalancerEvents[E]>[0]) => unknown)(record);
+        if (answer instanceof Promise) answer.catch((error: unknown) => this.#failed(event, error));
+      } catch (error) {
+        this.#failed(event, error);
+      }
+    };
+    this.#emitter.on(event, safe);
+    return () => {
+      this.#emitter.off(event, safe);
+    };
+  }
+
+  has(event: keyof BalancerEvents): boolean {
+    return this.#emitter.listenerCount(event) > 0;
+  }
+
+  emit<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void {
+    if (this.#emitter.listenerCount(event) > 0) this.#emitter.emit(event, record());
+  }
+
+  clear(): void {
+    this.#emitter.removeAllListeners();
+  }
+
+  #failed(event: keyof BalancerEvents, error: unknown): void {
+    // A listener for failures that fails itself must not be told of it.
+    if (event !== "callbackFailed") this.#onThrow(`listener of ${event}`, error);
+  }
+}

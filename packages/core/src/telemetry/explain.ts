@@ -1,0 +1,70 @@
+import type { Member } from "../membership/member.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import type { Chooser } from "../view/chooser.ts";
+import type { Json } from "./snapshot.ts";
+
+/** Why a backend would or would not get the call. */
+export interface BackendExplanation {
+  readonly id: string;
+  readonly admitted: boolean;
+  /** In words, such as `ejected for another 3.2 s`. */
+  readonly reason: string;
+  /** The strategy's score, if it has one. */
+  readonly score: number | null;
+}
+
+export interface PickExplanation {
+  readonly strategy: string;
+  /** Who would be chosen; null if nobody, or if the strategy decides by lot. */
+  readonly choice: string | null;
+  readonly backends: readonly BackendExplanation[];
+  /** By the name of the section. */
+  readonly sections: Readonly<Record<string, Json>>;
+}
+
+export function explainPick(
+  strategy: string,
+  chooser: Chooser,
+  members: readonly Member[],
+  request: PickRequest,
+  nowMs: number,
+): Omit<PickExplanation, "sections"> {
+  const { chosen, tier, picker } = chooser.peek(request, nowMs);
+  const scores = picker?.scores?.(nowMs);
+  return {
+    strategy,
+    choice: chosen?.id ?? null,
+    backends: members.map((member) => {
+      const position = tier?.members.indexOf(member) ?? -1;
+      return {
+        id: member.id,
+        admitted: member.viewGeneration >= 0 && member.admits(request, nowMs),
+        reason: reasonFor(member, request, nowMs),
+        score: position < 0 ? null : (scores?.[position] ?? null),
+      };
+    }),
+  };
+}
+
+/** The first thing that keeps the call away, from the most lasting to the most fleeting. */
+function reasonFor(member: Member, request: PickRequest, nowMs: number): string {
+  const { ejection } = member;
+  if (member.gone) return "no longer in the set";
+  if (member.state === "disabled") return "disabled";
+  if (member.state === "draining" && request.pinned !== member.id) return "draining";
+  if (ejection.untilMs !== undefined && !member.inPanic)
+    return `ejected for another ${seconds(ejection.untilMs - nowMs)}`;
+  if (nowMs < member.pausedUntilMs)
+    return `asked not to be called for another ${seconds(member.pausedUntilMs - nowMs)}`;
+  if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
+  if (request.tried?.has(member) === true) return "already tried";
+  if (ejection.suspect && !ejection.hasFreeProbe(nowMs)) return "failed, and its one test attempt is under way";
+  if (ejection.suspect) return request.tried === undefined ? "failed, may be tested" : "failed, not for a retry";
+  if (request.pinned !== undefined && request.pinned !== member.id)
+    return "admits it, but the call is pinned elsewhere";
+  return "admits it";
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,152 @@
+import type { AdminState } from "../backend.ts";
+import type { Budget } from "../call/budget.ts";
+import type { Clock } from "../clock.ts";
+import type { BreakerState } from "../gate/breaker.ts";
+import type { Member } from "../membership/member.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import type { Topology } from "../view/topology.ts";
+import type { CallCounters } from "./counters.ts";
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** What another package adds to a balancer's snapshot and explanations. */
+export interface TelemetrySection {
+  /** Key of the section; must be unique in its balancer. */
+  readonly name: string;
+  snapshot?(): Json;
+  explain?(request: PickRequest): Json;
+}
+
+/** One backend as it is now. Flat, so that `console.table(snapshot.backends)` reads well. */
+export interface BackendSnapshot {
+  readonly id: string;
+  readonly url: string;
+  readonly state: AdminState | "removed";
+  /** `ejected`: out for a time; `probation`: back on trial; `paused`: asked for peace; `panic`: failed, used all the same. */
+  readonly health: "healthy" | "ejected" | "probation" | "paused" | "panic";
+  readonly breaker: BreakerState | null;
+  readonly priority: number;
+  readonly weight: number;
+  readonly requests: number;
+  readonly connections: number;
+  /** Leases ever given. */
+  readonly attempts: number;
+  readonly successes: number;
+  readonly failures: number;
+  readonly overloads: number;
+  readonly unreached: number;
+  readonly ignored: number;
+  readonly streamFailures: number;
+  readonly ejections: number;
+  /** Milliseconds; successful requests only. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** What strategies compare: the faded peak, failures as charged. Milliseconds. */
+  readonly ewmaMs: number;
+  /** Milliseconds since 1970, or null. */
+  readonly ejectedUntilAt: number | null;
+  readonly pausedUntilAt: number | null;
+}
+
+/** Everything a balancer knows now, as plain JSON. */
+export interface BalancerSnapshot {
+  readonly name: string;
+  readonly origin: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly state: "starting" | "open" | "closing" | "closed";
+  readonly strategy: string;
+  readonly backends: readonly BackendSnapshot[];
+  /** Priorities in which health and ejection are set aside. */
+  readonly panic: readonly number[];
+  /** Calls waiting for a backend. */
+  readonly waiting: number;
+  readonly calls: Readonly<Record<keyof CallCounters, number>>;
+  /** Extra attempts that could be made now; null: unlimited. */
+  readonly budgets: { readonly retry: number | null; readonly requeue: number | null };
+  readonly discovery: {
+    readonly name: string;
+    readonly updates: number;
+    readonly errors: number;
+    readonly lastError: string | null;
+    readonly updatedAt: number | null;
+  };
+  /** By the name of the section. */
+  readonly sections: Readonly<Record<string, Json>>;
+}
+
+export function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
+  const { counters } = member;
+  const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
+  return {
+    id: member.id,
+    url: member.url,
+    state: member.gone ? "removed" : member.state,
+    health: healthOf(member, nowMs),
+    breaker: member.breaker?.state ?? null,
+    priority: member.priority,
+    weight: member.weight,
+    requests: member.requests,
+    connections: member.connections,
+    attempts: counters.attempts,
+    successes: counters.successes,
+    failures: counters.failures,
+    overloads: counters.overloads,
+    unreached: counters.unreached,
+    ignored: counters.ignored,
+    streamFailures: counters.streamFailures,
+    ejections: counters.ejections,
+    p50Ms: counters.latency.quantile(0.5),
+    p99Ms: counters.latency.quantile(0.99),
+    ewmaMs: round(member.latency.read(nowMs)),
+    ejectedUntilAt: member.ejection.untilMs === undefined ? null : toWall(member.ejection.untilMs),
+    pausedUntilAt: nowMs < member.pausedUntilMs ? toWall(member.pausedUntilMs) : null,
+  };
+}
+
+function healthOf(member: Member, nowMs: number): BackendSnapshot["health"] {
+  if (member.ejection.ejected) return member.inPanic ? "panic" : "ejected";
+  if (member.ejection.probation) return "probation";
+  return nowMs < member.pausedUntilMs ? "paused" : "healthy";
+}
+
+export interface SnapshotSource {
+  readonly name: string;
+  readonly origin: string;
+  readonly state: BalancerSnapshot["state"];
+  readonly strategy: string;
+  readonly clock: Clock;
+  readonly members: readonly Member[];
+  readonly topology: Topology;
+  readonly waiting: number;
+  readonly counters: CallCounters;
+  readonly retryBudget: Budget | undefined;
+  readonly requeueBudget: Budget | undefined;
+  readonly discovery: BalancerSnapshot["discovery"];
+  readonly sections: Readonly<Record<string, Json>>;
+}
+
+export function balancerSnapshot(source: SnapshotSource): BalancerSnapshot {
+  const nowMs = source.clock.now();
+  return {
+    name: source.name,
+    origin: source.origin,
+    at: Math.round(source.clock.wallNow()),
+    state: source.state,
+    strategy: source.strategy,
+    backends: source.members.map((member) => backendSnapshot(member, source.clock, nowMs)),
+    panic: source.topology.panic,
+    waiting: source.waiting,
+    calls: { ...source.counters },
+    budgets: {
+      retry: source.retryBudget?.available(nowMs) ?? null,
+      requeue: source.requeueBudget?.available(nowMs) ?? null,
+    },
+    discovery: source.discovery,
+    sections: source.sections,
+  };
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

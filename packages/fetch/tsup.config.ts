@@ -1,0 +1,16 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: { index: "src/index.ts", "undici/index": "src/undici/index.ts" },
+  format: "esm",
+  target: "es2022",
+  platform: "neutral",
+  sourcemap: true,
+  clean: true,
+  silent: true,
+  // Some runtimes know `node:` modules by that prefix only.
+  removeNodeProtocol: false,
+  external: [/^node:/],
+  // tsc writes the declarations (tsconfig.build.json).
+  dts: false,
+});
