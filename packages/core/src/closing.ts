@@ -17,7 +17,7 @@ export async function closeUpstream(
     [...upstream.attachments].map((attachment) => guarded(upstream, "attachment drain", () => attachment.drain?.())),
   );
   await withinDrainTime(upstream, drainMs, drained);
-  for (const call of upstream.calls) call.close(reason);
+  upstream.calls.closeAll(reason);
   for (const lease of upstream.leases) lease.release();
   await Promise.all(
     [...upstream.attachments].map((attachment) => guarded(upstream, "attachment close", () => attachment.close())),
@@ -42,7 +42,7 @@ function withinDrainTime(upstream: Upstream, drainMs: number, drained: Promise<u
     upstream.releaseListeners.add(check);
     drained.then(() => {
       socketsDone = true;
-      check();
+      return check();
     }, finish);
   });
 }

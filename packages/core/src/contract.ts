@@ -1,4 +1,5 @@
 import type { Backend, BackendSpec } from "./backend.ts";
+import type { AcquireOptions } from "./call/acquire.ts";
 import type { Attempt, CallOptions } from "./call/attempt.ts";
 import type { Classifier } from "./call/classifier.ts";
 import type { Report } from "./call/outcome.ts";
@@ -124,6 +125,17 @@ export interface Lease extends Disposable {
   release(late?: Report): void;
 }
 
+export interface ReadyOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface DrainOptions {
+  /** Milliseconds. Default 30,000. */
+  readonly deadlineMs?: number | undefined;
+}
+
 /** Something that lives and ends with a balancer, such as connection pools. */
 export interface Attachment {
   /** Asks long-lived work (sockets) to come to its end, while leases are waited for. */
@@ -148,11 +160,8 @@ export interface Balancer extends AsyncDisposable {
   }): Promise<void>;
   /** A lease now, or `undefined`. */
   tryAcquire(request?: PickRequest): Lease | undefined;
-  /** A lease as soon as there is one: waits for the first set, and in the queue. `deadlineMs` is a duration. */
-  acquire(
-    request?: PickRequest,
-    options?: { readonly signal?: AbortSignal | undefined; readonly deadlineMs?: number | undefined },
-  ): Promise<Lease>;
+  /** A lease as soon as there is one: waits for the first set, and in the queue. */
+  acquire(request?: PickRequest, options?: AcquireOptions): Promise<Lease>;
   /** Runs `run` on a backend, and on another one where that is safe and helps. */
   call<T>(run: (attempt: Attempt) => Promise<T>, options?: CallOptions<T>): Promise<T>;
   /** A verdict from elsewhere on backend `id`; unknown ids are ignored. */
@@ -171,7 +180,7 @@ export interface Balancer extends AsyncDisposable {
   disable(id: string): void;
   setWeight(id: string, weight: number): void;
   /** No new leases but for pinned ones. Resolves when none is held, or after `deadlineMs` (default 30,000). */
-  drain(id: string, options?: { readonly deadlineMs?: number | undefined }): Promise<void>;
+  drain(id: string, options?: DrainOptions): Promise<void>;
   /** Changes options at once: all of the patch or, if any of it is wrong, nothing. History stays. */
   configure(patch: ReconfigurableOptions): void;
   /** A balancer with another strategy, retry policy or timeouts over the same members, health, breakers and connections. */

@@ -2,6 +2,7 @@
 
 export type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind, TlsOptions } from "./backend.ts";
 export { createBalancer } from "./balancer.ts";
+export type { AcquireOptions } from "./call/acquire.ts";
 export type { Attempt, CallOptions } from "./call/attempt.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
@@ -21,9 +22,11 @@ export type {
   BalancerOptions,
   BudgetOptions,
   DeriveOptions,
+  DrainOptions,
   EjectionOptions,
   Lease,
   QueueOptions,
+  ReadyOptions,
   ReconfigurableOptions,
   RetryOptions,
   SlowStartOptions,

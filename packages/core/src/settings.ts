@@ -2,7 +2,7 @@ import type { Classifier } from "./call/classifier.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
 import type { EjectionSettings } from "./health/ejection.ts";
 import type { SlowStartSettings } from "./health/slow-start.ts";
-import { expected, type OptionCheck } from "./options.ts";
+import { type Expected, expected, type OptionCheck } from "./options.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
@@ -75,17 +75,20 @@ export const BALANCER_KEYS: readonly (keyof BalancerOptions)[] = [...OWN_KEYS, .
 export const RECONFIGURABLE_KEYS: readonly (keyof ReconfigurableOptions)[] = [...DERIVE_KEYS, ...SHARED_KEYS];
 export const DERIVABLE_KEYS: readonly (keyof DeriveOptions)[] = DERIVE_KEYS;
 
+export const DEFAULT_RETRY: RetrySettings = {
+  limit: 2,
+  statusCodes: new Set(RETRIED_STATUSES),
+  retryOnTimeout: true,
+  backoffBaseMs: 25,
+  backoffLimitMs: 1_000,
+  rateLimitScope: "upstream",
+};
+
+/** A strategy keeps state, so each balancer has its own. */
 export function defaultCallSettings(): CallSettings {
   return {
     strategy: peakEwma(),
-    retry: {
-      limit: 2,
-      statusCodes: new Set(RETRIED_STATUSES),
-      retryOnTimeout: true,
-      backoffBaseMs: 25,
-      backoffLimitMs: 1_000,
-      rateLimitScope: "upstream",
-    },
+    retry: DEFAULT_RETRY,
     connectTimeoutMs: 1_000,
     attemptTimeoutMs: 10_000,
     deadlineMs: 30_000,
@@ -94,9 +97,12 @@ export function defaultCallSettings(): CallSettings {
   };
 }
 
+const DEFAULT_EJECTION: EjectionSettings = { consecutiveFailures: 5, baseMs: 5_000, maxMs: 300_000, jitter: 0.2 };
+const DEFAULT_SLOW_START: SlowStartSettings = { windowMs: 10_000, aggression: 1, minWeight: 0.1 };
+
 export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
-  ejection: { consecutiveFailures: 5, baseMs: 5_000, maxMs: 300_000, jitter: 0.2 },
-  slowStart: { windowMs: 10_000, aggression: 1, minWeight: 0.1 },
+  ejection: DEFAULT_EJECTION,
+  slowStart: DEFAULT_SLOW_START,
   panicThreshold: 50,
   retryBudget: { ratio: 0.2, minPerSecond: 1, burst: 10 },
   requeueBudget: { ratio: 1, minPerSecond: 1, burst: 10 },
@@ -167,26 +173,17 @@ function group<T>(
 function resolveRetry(check: OptionCheck, value: unknown, base: RetrySettings | undefined): RetrySettings | undefined {
   const keys = ["limit", "statusCodes", "retryOnTimeout", "backoffBaseMs", "backoffLimitMs", "rateLimitScope"];
   return group(check, "retry", value, base, keys, (input) => {
-    const statuses = check.optional("retry.statusCodes", input["statusCodes"], statusCodes);
+    const from = base ?? DEFAULT_RETRY;
+    const read = <T>(key: string, wanted: Expected<T>): T | undefined =>
+      check.optional(`retry.${key}`, input[key], wanted);
+    const statuses = read("statusCodes", statusCodes);
     return {
-      limit: check.optional("retry.limit", input["limit"], expected.integer({ min: 0, max: 100 })) ?? base?.limit ?? 2,
-      statusCodes: statuses === undefined ? (base?.statusCodes ?? new Set(RETRIED_STATUSES)) : new Set(statuses),
-      retryOnTimeout:
-        check.optional("retry.retryOnTimeout", input["retryOnTimeout"], expected.boolean) ??
-        base?.retryOnTimeout ??
-        true,
-      backoffBaseMs:
-        check.optional("retry.backoffBaseMs", input["backoffBaseMs"], expected.number({ min: 0 })) ??
-        base?.backoffBaseMs ??
-        25,
-      backoffLimitMs:
-        check.optional("retry.backoffLimitMs", input["backoffLimitMs"], expected.number({ min: 0 })) ??
-        base?.backoffLimitMs ??
-        1_000,
-      rateLimitScope:
-        check.optional("retry.rateLimitScope", input["rateLimitScope"], expected.oneOf(["upstream", "backend"])) ??
-        base?.rateLimitScope ??
-        "upstream",
+      limit: read("limit", expected.integer({ min: 0, max: 100 })) ?? from.limit,
+      statusCodes: statuses === undefined ? from.statusCodes : new Set(statuses),
+      retryOnTimeout: read("retryOnTimeout", expected.boolean) ?? from.retryOnTimeout,
+      backoffBaseMs: read("backoffBaseMs", expected.number({ min: 0 })) ?? from.backoffBaseMs,
+      backoffLimitMs: read("backoffLimitMs", expected.number({ min: 0 })) ?? from.backoffLimitMs,
+      rateLimitScope: read("rateLimitScope", expected.oneOf(["upstream", "backend"])) ?? from.rateLimitScope,
     };
   });
 }
@@ -204,7 +201,7 @@ function resolveEjection(
 ): EjectionSettings | undefined {
   const keys = ["consecutiveFailures", "baseMs", "maxMs", "jitter"];
   return group(check, "ejection", value, base, keys, (input) => {
-    const from = base ?? { consecutiveFailures: 5, baseMs: 5_000, maxMs: 300_000, jitter: 0.2 };
+    const from = base ?? DEFAULT_EJECTION;
     const baseMs = check.optional("ejection.baseMs", input["baseMs"], expected.number({ above: 0 })) ?? from.baseMs;
     const maxMs =
       check.optional("ejection.maxMs", input["maxMs"], expected.number({ above: 0 })) ?? Math.max(from.maxMs, baseMs);
@@ -225,20 +222,16 @@ function resolveSlowStart(
   value: unknown,
   base: SlowStartSettings | undefined,
 ): SlowStartSettings | undefined {
-  return group(check, "slowStart", value, base, ["windowMs", "aggression", "minWeight"], (input) => ({
-    windowMs:
-      check.optional("slowStart.windowMs", input["windowMs"], expected.number({ above: 0 })) ??
-      base?.windowMs ??
-      10_000,
-    aggression:
-      check.optional("slowStart.aggression", input["aggression"], expected.number({ above: 0 })) ??
-      base?.aggression ??
-      1,
-    minWeight:
-      check.optional("slowStart.minWeight", input["minWeight"], expected.number({ above: 0, max: 1 })) ??
-      base?.minWeight ??
-      0.1,
-  }));
+  return group(check, "slowStart", value, base, ["windowMs", "aggression", "minWeight"], (input) => {
+    const from = base ?? DEFAULT_SLOW_START;
+    const read = (key: keyof SlowStartSettings, max?: number): number =>
+      check.optional(
+        `slowStart.${key}`,
+        input[key],
+        expected.number(max === undefined ? { above: 0 } : { above: 0, max }),
+      ) ?? from[key];
+    return { windowMs: read("windowMs"), aggression: read("aggression"), minWeight: read("minWeight", 1) };
+  });
 }
 
 function resolveBudget(

@@ -1,16 +1,17 @@
 import { Budget } from "./call/budget.ts";
-import type { OpenCall } from "./call/call.ts";
 import type { ActiveLease } from "./call/lease.ts";
+import { OpenCalls } from "./call/open-calls.ts";
 import type { WaitingQueue } from "./call/queue.ts";
 import type { Clock } from "./clock.ts";
 import type { Attachment } from "./contract.ts";
+import { FairleadError } from "./errors.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
 import { Members } from "./membership/members.ts";
 import type { Random } from "./random.ts";
 import type { BudgetSettings, SharedSettings } from "./settings.ts";
 import { CallCounters } from "./telemetry/counters.ts";
 import { Announcer } from "./telemetry/events.ts";
-import type { TelemetrySection } from "./telemetry/snapshot.ts";
+import type { Json, TelemetrySection } from "./telemetry/snapshot.ts";
 
 /** What a balancer and those derived from it have in common: members, budgets, counters, and everything under way. */
 export class Upstream {
@@ -23,13 +24,14 @@ export class Upstream {
   readonly counters: CallCounters = new CallCounters();
   /** Queues in which somebody waits. */
   readonly queues: Set<WaitingQueue> = new Set();
-  readonly calls: Set<OpenCall> = new Set();
+  readonly calls: OpenCalls = new OpenCalls();
   /** Leases taken by hand. */
   readonly leases: Set<ActiveLease> = new Set();
   readonly sections: Map<string, TelemetrySection> = new Map();
   readonly attachments: Set<Attachment> = new Set();
   retryBudget: Budget | undefined;
   requeueBudget: Budget | undefined;
+  readonly #awaitingSet: Set<(error?: unknown) => void> = new Set();
   /** Called whenever a lease is given back: drains and closings wait for the last one. */
   readonly releaseListeners: Set<() => void> = new Set();
 
@@ -71,6 +73,31 @@ export class Upstream {
     this.members.invalidate();
   }
 
+  /** Resolves when the first complete set has come. */
+  firstSet(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        timer.cancel();
+        signal?.removeEventListener("abort", onAbort);
+        this.#awaitingSet.delete(arrived);
+        settle();
+      };
+      const arrived = (error?: unknown): void => finish(() => (error === undefined ? resolve() : reject(error)));
+      const onAbort = (): void => arrived(signal?.reason);
+      const late = (): void =>
+        arrived(new FairleadError("FAIRLEAD_ERR_DISCOVERY", `${this.name}: no backends within ${timeoutMs} ms`));
+      const timer = this.clock.schedule(timeoutMs, late);
+      this.#awaitingSet.add(arrived);
+      if (signal?.aborted === true) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Ends waits for a first set that will not come. */
+  failAwaitingSet(error: FairleadError): void {
+    for (const arrived of this.#awaitingSet) arrived(error);
+  }
+
   /** A call begins: it earns its share of extra attempts. */
   callStarted(nowMs: number): void {
     this.counters.calls++;
@@ -81,6 +108,7 @@ export class Upstream {
   /** A lease is back: its backend may be done for good, and somebody may be waiting for the place. */
   released(lease: ActiveLease): void {
     const { backend } = lease;
+    if (this.leases.size > 0) this.leases.delete(lease);
     if (backend.gone) this.members.forgetIfDone(backend);
     this.changed();
     if (this.releaseListeners.size > 0) for (const listener of this.releaseListeners) listener();
@@ -88,12 +116,27 @@ export class Upstream {
 
   /** Looks again at whoever waits. */
   changed(): void {
+    if (this.#awaitingSet.size > 0 && this.members.known) for (const arrived of this.#awaitingSet) arrived();
     if (this.queues.size === 0) return;
     for (const queue of this.queues) queue.serve();
   }
 
   get idle(): boolean {
     return this.members.all.every((member) => member.idle);
+  }
+
+  /** What the sections of other packages say, by name. */
+  askSections(ask: (section: TelemetrySection) => Json | undefined): Record<string, Json> {
+    const answers: Record<string, Json> = {};
+    for (const section of this.sections.values()) {
+      try {
+        const answer = ask(section);
+        if (answer !== undefined) answers[section.name] = answer;
+      } catch (error) {
+        this.callbackFailed(`section ${section.name}`, error);
+      }
+    }
+    return answers;
   }
 
   callbackFailed(where: string, error: unknown): void {

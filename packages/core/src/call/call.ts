@@ -1,62 +1,28 @@
-import type { RequestKind } from "../backend.ts";
-import type { Clock, Timer } from "../clock.ts";
-import { type AttemptRecord, describeAttempts, FairleadError } from "../errors.ts";
-import type { Random } from "../random.ts";
-import type { RetrySettings, Settings } from "../settings.ts";
+import type { FairleadError } from "../errors.ts";
+import type { RetrySettings } from "../settings.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
-import type { CallCounters } from "../telemetry/counters.ts";
-import type { Announcer } from "../telemetry/events.ts";
 import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
 import type { Attempt, CallOptions } from "./attempt.ts";
-import type { Budget } from "./budget.ts";
-import { type AttemptResult, type Classifier, classifyResult, isReport, toReport } from "./classifier.ts";
+import type { CallHost } from "./call-host.ts";
+import { classifyResult } from "./classifier.ts";
 import type { ActiveLease } from "./lease.ts";
+import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report, SUCCESS } from "./outcome.ts";
-import { backoffMs, mergeRetry, type RepeatKind, repeatKind } from "./retry.ts";
-
-/** What a call needs of the balancer it runs on. */
-export interface CallHost {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly settings: Settings;
-  readonly defaultRetry: RetrySettings;
-  readonly counters: CallCounters;
-  readonly announcer: Announcer;
-  readonly retryBudget: Budget | undefined;
-  readonly requeueBudget: Budget | undefined;
-  /** Backends a call could go to, if not now. */
-  readonly size: number;
-  tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined;
-  /** Waits for a lease, as long as the queue lets it and `limitMs` at most. Returns how to leave. */
-  waitForLease(
-    request: PickRequest,
-    limitMs: number,
-    serve: (lease: ActiveLease) => void,
-    fail: (error: unknown) => void,
-  ): () => void;
-  started(call: OpenCall): void;
-  ended(call: OpenCall): void;
-  callbackFailed(where: string, error: unknown): void;
-}
-
-/** What a closing balancer does with the calls that are left. */
-export interface OpenCall {
-  close(error: FairleadError): void;
-}
+import { Repeats, timeoutError } from "./repeats.ts";
+import { lastResort, pickRequestOf, withTried } from "./request.ts";
+import { mergeRetry } from "./retry.ts";
+import { judge } from "./verdict.ts";
 
 /** How an attempt came out, until the call knows whether that is its answer. */
 type Ending<T> = { readonly failed: false; readonly value: T } | { readonly failed: true; readonly error: unknown };
 
-const REQUEST: PickRequest = { replayable: false };
-const REPLAYABLE: PickRequest = { replayable: true };
-
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> implements AttemptOwner, OpenCall {
+  previous: OpenCall | undefined = undefined;
+  next: OpenCall | undefined = undefined;
   readonly #host: CallHost;
   readonly #run: (attempt: Attempt) => Promise<T>;
   readonly #options: CallOptions<T>;
-  readonly #retry: RetrySettings | undefined;
   readonly #deadlineAtMs: number;
   #request: PickRequest;
   #resolve: (value: T) => void = unreachable;
@@ -64,22 +30,20 @@ export class Call<T> implements AttemptOwner, OpenCall {
   #answered = false;
   /** The attempt under way, or the one whose answer is still held. */
   #attempt: ActiveAttempt | undefined = undefined;
-  #number = 0;
-  #retries = 0;
-  #requeues = 0;
-  #records: AttemptRecord[] | undefined = undefined;
+  #attempts = 0;
+  /** Attempts that timed out but whose functions have not settled. */
+  #abandoned: Set<ActiveAttempt> | undefined = undefined;
+  /** Made when an attempt is no success. */
+  #repeats: Repeats | undefined = undefined;
   /** Ends the present wait: back-off or queue. */
   #endWait: (() => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
   constructor(host: CallHost, run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>, nowMs: number) {
-    const { settings } = host;
     this.#host = host;
     this.#run = run;
     this.#options = options;
-    this.#retry =
-      options.retry === undefined ? settings.retry : mergeRetry(settings.retry, options.retry, host.defaultRetry);
-    const deadlineMs = options.deadlineMs ?? settings.deadlineMs;
+    const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
     this.#deadlineAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
     this.#request = pickRequestOf(options);
   }
@@ -88,7 +52,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     return new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      this.#host.started(this);
+      this.#host.upstream.calls.add(this);
       const { signal } = this.#options;
       if (signal?.aborted === true) this.#abortedByCaller(signal);
       else {
@@ -99,22 +63,23 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   now(): number {
-    return this.#host.clock.now();
+    return this.#host.now();
   }
 
-  /** The balancer closes: the call ends, whatever it is doing, body included. */
   close(error: FairleadError): void {
     this.#attempt?.abort(error);
     if (!this.#answered) this.#fail(error, IGNORED);
     this.#attempt?.releaseNow();
+    for (const attempt of this.#abandoned ?? []) attempt.releaseNow();
   }
 
   attemptReleased(attempt: ActiveAttempt): void {
     if (attempt === this.#attempt) this.#attempt = undefined;
-    if (this.#answered && this.#attempt === undefined) this.#end();
+    this.#abandoned?.delete(attempt);
+    if (this.#answered) this.#endIfDone();
   }
 
-  // Getting a backend
+  // A backend
 
   #acquire(nowMs: number): void {
     const lease = this.#host.tryLease(this.#request, nowMs);
@@ -123,25 +88,22 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   #wait(fail: (error: unknown) => void): void {
-    this.#endWait = this.#host.waitForLease(
-      this.#request,
-      this.#deadlineAtMs - this.now(),
-      (lease) => {
-        this.#endWait = undefined;
-        this.#attemptOn(lease, this.now());
-      },
-      fail,
-    );
+    const serve = (lease: ActiveLease): void => {
+      this.#endWait = undefined;
+      this.#attemptOn(lease, this.now());
+    };
+    this.#endWait = this.#host.waitForLease(this.#request, this.#deadlineAtMs - this.now(), serve, fail);
   }
 
-  // One attempt
+  // One attempt on it
 
   #attemptOn(lease: ActiveLease, nowMs: number): void {
     const giveUpAtMs = this.#giveUpAtMs(nowMs);
-    const attempt = new ActiveAttempt(this, lease, ++this.#number, giveUpAtMs);
+    const attempt = new ActiveAttempt(this, lease, ++this.#attempts, giveUpAtMs);
     this.#attempt = attempt;
-    if (giveUpAtMs !== Number.POSITIVE_INFINITY)
+    if (giveUpAtMs !== Number.POSITIVE_INFINITY) {
       attempt.timer = this.#host.clock.schedule(giveUpAtMs - nowMs, () => this.#timedOut(attempt));
+    }
     this.#invoke(attempt).then(
       (value) => this.#fulfilled(attempt, value),
       (error: unknown) => this.#rejected(attempt, error),
@@ -167,141 +129,95 @@ export class Call<T> implements AttemptOwner, OpenCall {
       // Nobody waits for it any more: it timed out, or the caller left.
       this.#discard(value);
       attempt.finish();
-      return;
+    } else if (this.#options.classify === undefined && this.#host.settings.classify === undefined) {
+      this.#settle(attempt, SUCCESS, { failed: false, value }, false);
+    } else {
+      const report = this.#judge({ failed: false, value }, true);
+      this.#settle(attempt, report, { failed: false, value }, false);
     }
-    const report = this.#judge({ failed: false, value, sent: true });
-    this.#settle(attempt, report, { failed: false, value }, false);
   }
 
   #rejected(attempt: ActiveAttempt, error: unknown): void {
     attempt.end();
-    if (attempt.lease.settled) {
-      attempt.finish();
-      return;
+    if (attempt.lease.settled) attempt.finish();
+    else {
+      const report = this.#judge({ failed: true, error }, attempt.sent !== false);
+      this.#settle(attempt, report, { failed: true, error }, false);
     }
-    const report = this.#judge({ failed: true, error, sent: attempt.sent !== false });
-    this.#settle(attempt, report, { failed: true, error }, false);
   }
 
   #timedOut(attempt: ActiveAttempt): void {
-    const total = this.now() >= this.#deadlineAtMs;
-    const what = total ? "the deadline" : "the attempt timeout";
-    const ms = this.now() - attempt.lease.startedAtMs;
-    const error = this.#error(
-      "FAIRLEAD_ERR_TIMEOUT",
-      `${attempt.backend.id} gave no answer within ${what} (${ms.toFixed(0)} ms)`,
+    const nowMs = this.now();
+    const outcome = attempt.sent === false ? "unreached" : "failure";
+    const error = timeoutError(
+      this.#host.name,
       attempt,
+      outcome,
+      nowMs,
+      this.#deadlineAtMs,
+      this.#repeats?.records ?? [],
     );
     this.#host.counters.timeouts++;
-    const outcome = attempt.sent === false ? "unreached" : "failure";
+    this.#abandoned ??= new Set();
+    this.#abandoned.add(attempt);
+    this.#attempt = undefined;
     this.#settle(attempt, { outcome, origin: "local", errorCode: error.code }, { failed: true, error }, true);
     attempt.abort(error);
   }
 
-  /** The verdict: the option of the call, else that of the balancer, else the built-in one. */
-  #judge(result: AttemptResult): Report {
-    const classify = this.#options.classify;
+  #judge(ending: Ending<T>, sent: boolean): Report {
+    const ofCall = this.#options.classify;
     const ofBalancer = this.#host.settings.classify;
-    if (classify === undefined && ofBalancer === undefined) return result.failed ? classifyResult(result) : SUCCESS;
-    return this.#ask(classify, result) ?? this.#ask(ofBalancer, result) ?? classifyResult(result);
+    const result = { ...ending, sent };
+    if (ofCall === undefined && ofBalancer === undefined) return classifyResult(result);
+    return judge(result, ofCall, ofBalancer, (where, error) => this.#host.callbackFailed(where, error));
   }
 
-  #ask(classify: Classifier | undefined, result: AttemptResult): Report | undefined {
-    if (classify === undefined) return undefined;
-    try {
-      const verdict = classify(result);
-      if (verdict === undefined) return undefined;
-      if (isReport(verdict)) return toReport(verdict);
-      throw new TypeError(`a classifier must return an outcome, a report or undefined, not ${String(verdict)}`);
-    } catch (error) {
-      this.#host.callbackFailed("classify", error);
-      return undefined;
-    }
-  }
-
-  // After the attempt
+  // After it
 
   #settle(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timedOut: boolean): void {
     attempt.timer?.cancel();
     const nowMs = this.now();
     attempt.lease.settleAt(report, nowMs);
     if (report.outcome === "success") this.#answer(attempt, ending, report);
-    else this.#repeatOrAnswer(attempt, report, ending, timedOut, nowMs);
+    else this.#repeatOrAnswer(attempt, ending, report, timedOut, nowMs);
   }
 
-  #repeatOrAnswer(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timedOut: boolean, nowMs: number): void {
-    const kind = this.#repeatKind(report, timedOut);
-    const delayMs = kind === undefined ? 0 : this.#delayMs(kind, report);
-    if (kind !== undefined || this.#records !== undefined) this.#record(attempt, report, nowMs);
-    if (kind === undefined) {
-      this.#answer(attempt, ending, report);
-    } else if (nowMs + delayMs >= this.#deadlineAtMs || !this.#withdraw(kind, nowMs)) {
-      this.#exhausted(attempt, ending, report);
-    } else {
-      this.#repeat(attempt, ending, report, kind, delayMs);
+  #repeatOrAnswer(attempt: ActiveAttempt, ending: Ending<T>, report: Report, timedOut: boolean, nowMs: number): void {
+    this.#repeats ??= new Repeats(this.#host, this.#retrySettings(), this.#options.idempotent === true);
+    const next = this.#repeats.after(attempt, report, timedOut, nowMs, this.#deadlineAtMs);
+    if (next.kind === "answer") this.#answer(attempt, ending, report);
+    else if (next.kind === "exhausted") this.#exhausted(attempt, ending, report);
+    else {
+      this.#request = withTried(this.#request, attempt.backend);
+      // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
+      if (ending.failed) attempt.finish();
+      if (next.delayMs === 0) this.#again(attempt, ending, report, next.kind);
+      else this.#pause(next.delayMs, () => this.#again(attempt, ending, report, next.kind));
     }
   }
 
-  /** Which allowance a repeat would draw on, if one is allowed at all. */
-  #repeatKind(report: Report, timedOut: boolean): RepeatKind {
-    const kind = repeatKind(
-      report,
-      this.#options.idempotent === true,
-      timedOut,
-      this.#retry ?? this.#host.defaultRetry,
-    );
-    if (kind === "requeue" && this.#requeues < this.#host.size - 1) return kind;
-    if (kind === undefined || this.#retry === undefined || this.#retries >= this.#retry.limit) return undefined;
-    return "retry";
-  }
-
-  /** Elsewhere at once if nothing was sent or the backend only asked for less; else after a back-off. */
-  #delayMs(kind: RepeatKind, report: Report): number {
-    if (kind === "requeue" || report.outcome === "overload" || this.#retry === undefined) return 0;
-    return backoffMs(this.#retries + 1, this.#retry, this.#host.random);
-  }
-
-  #withdraw(kind: "retry" | "requeue", nowMs: number): boolean {
-    const { counters, announcer, name } = this.#host;
-    const budget = kind === "retry" ? this.#host.retryBudget : this.#host.requeueBudget;
-    if (budget !== undefined && !budget.withdraw(nowMs)) {
-      counters.retriesDenied++;
-      announcer.emit("budgetExhausted", () => ({ upstream: name, budget: kind }));
-      return false;
-    }
-    if (kind === "retry") {
-      this.#retries++;
-      counters.retries++;
-    } else {
-      this.#requeues++;
-      counters.requeues++;
-    }
-    return true;
-  }
-
-  #repeat(attempt: ActiveAttempt, ending: Ending<T>, report: Report, kind: RepeatKind, delayMs: number): void {
-    const { announcer, name } = this.#host;
-    const record = this.#records?.at(-1);
-    if (record !== undefined) announcer.emit("attemptRetried", () => ({ upstream: name, attempt: record, delayMs }));
-    this.#request = { ...this.#request, tried: new Set([...(this.#request.tried ?? []), attempt.backend]) };
-    // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
-    if (ending.failed) attempt.finish();
-    if (delayMs === 0) this.#again(attempt, ending, report, kind);
-    else this.#pause(delayMs, () => this.#again(attempt, ending, report, kind));
+  #retrySettings(): RetrySettings | undefined {
+    const { retry } = this.#options;
+    return retry === undefined
+      ? this.#host.settings.retry
+      : mergeRetry(this.#host.settings.retry, retry, this.#host.defaultRetry);
   }
 
   #pause(delayMs: number, then: () => void): void {
-    const timer: Timer = this.#host.clock.schedule(delayMs, () => {
+    const timer = this.#host.clock.schedule(delayMs, () => {
       this.#endWait = undefined;
       then();
     });
     this.#endWait = () => timer.cancel();
   }
 
-  /** Another backend, any backend that admits it, or none: then the last ending stands. */
-  #again(attempt: ActiveAttempt, ending: Ending<T>, report: Report, kind: RepeatKind): void {
+  /** Another backend; for a retry any backend that admits it; or none: then the last ending stands. */
+  #again(attempt: ActiveAttempt, ending: Ending<T>, report: Report, kind: "retry" | "requeue"): void {
     const nowMs = this.now();
-    const lease = this.#host.tryLease(this.#request, nowMs) ?? this.#anyLease(kind, nowMs);
+    let lease = this.#host.tryLease(this.#request, nowMs);
+    // What was refused a moment ago is refused again: a requeue goes elsewhere or waits.
+    if (lease === undefined && kind === "retry") lease = this.#host.tryLease(lastResort(this.#request), nowMs);
     if (lease !== undefined) {
       if (!ending.failed) {
         this.#discard(ending.value);
@@ -316,12 +232,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     }
   }
 
-  #anyLease(kind: RepeatKind, nowMs: number): ActiveLease | undefined {
-    // What was refused a moment ago is refused again: a requeue goes elsewhere or waits.
-    if (kind === "requeue") return undefined;
-    return this.#host.tryLease(lastResort(this.#request), nowMs);
-  }
-
   // The end
 
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
@@ -332,23 +242,21 @@ export class Call<T> implements AttemptOwner, OpenCall {
     if (ending.failed) this.#reject(ending.error);
     else this.#resolve(ending.value);
     attempt.finish();
-    if (this.#attempt === undefined) this.#end();
+    this.#endIfDone();
   }
 
   /** Nothing is left to try: the last answer, or an error that names every attempt. */
   #exhausted(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
-    if (!ending.failed || (this.#records?.length ?? 0) < 2) {
-      this.#answer(attempt, ending, report);
-      return;
-    }
-    const error = new FairleadError(
-      "FAIRLEAD_ERR_RETRIES_EXHAUSTED",
-      `${this.#host.name}: no backend answered in ${this.#number} attempts: ${describeAttempts(this.#records ?? [])}`,
-      { cause: ending.error, attempts: this.#records },
-    );
-    this.#answer(attempt, { failed: true, error }, report);
+    if (!ending.failed) this.#answer(attempt, ending, report);
+    else this.#answer(attempt, { failed: true, error: this.#repeats?.exhausted(ending.error) ?? ending.error }, report);
   }
 
+  #listenTo(signal: AbortSignal): void {
+    this.#onAbort = () => this.#abortedByCaller(signal);
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Also ends the body of an answer that is still held. */
   #abortedByCaller(signal: AbortSignal): void {
     const reason: unknown = signal.reason;
     this.#attempt?.abort(reason);
@@ -357,7 +265,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     this.#fail(reason, IGNORED);
   }
 
-  /** Ends the call from outside the attempt; with `report`, the attempt under way gets that verdict. */
+  /** Ends the call from outside the attempt, which gets `report` as its verdict. */
   #fail(error: unknown, report: Report | undefined): void {
     this.#endWait?.();
     this.#endWait = undefined;
@@ -368,17 +276,15 @@ export class Call<T> implements AttemptOwner, OpenCall {
     this.#answered = true;
     this.#reject(error);
     // The lease is given back when the attempt's function has settled: the work goes on until then.
-    if (attempt === undefined) this.#end();
+    attempt?.finish();
+    this.#endIfDone();
   }
 
-  #end(): void {
-    this.#host.ended(this);
+  /** Nothing of the call is left on any backend. */
+  #endIfDone(): void {
+    if (this.#attempt !== undefined || (this.#abandoned?.size ?? 0) > 0) return;
+    this.#host.upstream.calls.delete(this);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  #listenTo(signal: AbortSignal): void {
-    this.#onAbort = () => this.#abortedByCaller(signal);
-    signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   #discard(value: T): void {
@@ -388,46 +294,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
       this.#host.callbackFailed("discard", error);
     }
   }
-
-  #record(attempt: ActiveAttempt, report: Report, nowMs: number): void {
-    this.#records ??= [];
-    this.#records.push({
-      backend: attempt.backend.id,
-      outcome: report.outcome,
-      status: report.status,
-      errorCode: report.errorCode,
-      ms: nowMs - attempt.lease.startedAtMs,
-      sent: report.outcome !== "unreached",
-    });
-  }
-
-  #error(code: FairleadError["code"], message: string, attempt: ActiveAttempt): FairleadError {
-    const ms = this.now() - attempt.lease.startedAtMs;
-    const current: AttemptRecord = {
-      backend: attempt.backend.id,
-      outcome: "failure",
-      errorCode: code,
-      ms,
-      sent: attempt.sent !== false,
-    };
-    return new FairleadError(code, `${this.#host.name}: ${message}`, {
-      attempts: [...(this.#records ?? []), current],
-    });
-  }
-}
-
-/** Most calls say nothing that a pick depends on, and share one of two requests. */
-function pickRequestOf<T>(options: CallOptions<T>): PickRequest {
-  const { kind, hashKey, pinned, pinPolicy, labels, idempotent } = options;
-  if (kind === undefined && hashKey === undefined && pinned === undefined && labels === undefined)
-    return idempotent === true ? REPLAYABLE : REQUEST;
-  const requestKind: RequestKind | undefined = kind;
-  return { kind: requestKind, hashKey, pinned, pinPolicy, labels, replayable: idempotent === true };
-}
-
-/** A retry that nobody new can take: failed and tried backends may. */
-function lastResort(request: PickRequest): PickRequest & { readonly lastResort: true } {
-  return { ...request, tried: undefined, lastResort: true };
 }
 
 function unreachable(): never {

@@ -1,10 +1,9 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Timer } from "../clock.ts";
 import type { Discovery, DiscoveryUpdate } from "../discovery.ts";
 import { FairleadError } from "../errors.ts";
 import { OptionCheck } from "../options.ts";
-import type { Random } from "../random.ts";
-import type { Announcer } from "../telemetry/events.ts";
 import type { BalancerSnapshot } from "../telemetry/snapshot.ts";
+import type { Upstream } from "../upstream.ts";
 import { Refreshes } from "./refreshes.ts";
 import { type ResolvedSpec, resolveSpecs } from "./spec.ts";
 
@@ -13,15 +12,8 @@ const RESTART_BASE_MS = 250;
 /** …up to this. */
 const RESTART_LIMIT_MS = 30_000;
 
-export interface SupervisorContext {
-  readonly upstream: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly announcer: Announcer;
-  /** A complete set that has at least one usable backend. */
-  readonly apply: (specs: readonly ResolvedSpec[]) => void;
-  readonly configure: (settings: NonNullable<Extract<DiscoveryUpdate, { backends: unknown }>["settings"]>) => void;
-}
+/** What an update says beside the backends. */
+type DiscoveredSettings = NonNullable<Extract<DiscoveryUpdate, { backends: unknown }>["settings"]>;
 
 /**
  * Runs a discovery for as long as the balancer lives. Whatever the source says or does, the last good set stays in force:
@@ -29,16 +21,18 @@ export interface SupervisorContext {
  */
 export class Supervisor {
   readonly #discovery: Discovery;
-  readonly #context: SupervisorContext;
+  readonly #upstream: Upstream;
+  readonly #configure: (settings: DiscoveredSettings) => void;
   readonly #abort = new AbortController();
   readonly #refreshes = new Refreshes();
   #restart: Timer | undefined;
   #failures = 0;
   #status: BalancerSnapshot["discovery"];
 
-  constructor(discovery: Discovery, context: SupervisorContext) {
+  constructor(discovery: Discovery, upstream: Upstream, configure: (settings: DiscoveredSettings) => void) {
     this.#discovery = discovery;
-    this.#context = context;
+    this.#upstream = upstream;
+    this.#configure = configure;
     this.#status = { name: discovery.name, updates: 0, errors: 0, lastError: null, updatedAt: null };
   }
 
@@ -59,11 +53,11 @@ export class Supervisor {
   close(): void {
     this.#restart?.cancel();
     this.#refreshes.close();
-    this.#abort.abort(new FairleadError("FAIRLEAD_ERR_CLOSED", `${this.#context.upstream}: closed`));
+    this.#abort.abort(new FairleadError("FAIRLEAD_ERR_CLOSED", `${this.#upstream.name}: closed`));
   }
 
   async #watch(): Promise<void> {
-    const { clock, random } = this.#context;
+    const { clock, random } = this.#upstream;
     try {
       for await (const update of this.#discovery.watch({
         signal: this.#abort.signal,
@@ -81,7 +75,7 @@ export class Supervisor {
   }
 
   #restartLater(): void {
-    const { clock, random } = this.#context;
+    const { clock, random } = this.#upstream;
     const delayMs = random.next() * Math.min(RESTART_LIMIT_MS, RESTART_BASE_MS * 2 ** Math.min(this.#failures, 20));
     this.#failures++;
     this.#restart = clock.schedule(delayMs, () => this.start(), { background: true });
@@ -103,17 +97,17 @@ export class Supervisor {
     this.#accept(specs, update.settings);
   }
 
-  #accept(specs: readonly ResolvedSpec[], settings: Parameters<SupervisorContext["configure"]>[0] | undefined): void {
-    const { upstream, announcer, clock, apply, configure } = this.#context;
+  #accept(specs: readonly ResolvedSpec[], settings: DiscoveredSettings | undefined): void {
+    const { name: upstream, announcer, clock, members } = this.#upstream;
     this.#failures = 0;
     this.#status = {
       ...this.#status,
       updates: this.#status.updates + 1,
       updatedAt: Math.round(clock.wallNow()),
     };
-    apply(specs);
+    members.apply(specs);
     try {
-      if (settings !== undefined) configure(settings);
+      if (settings !== undefined) this.#configure(settings);
     } catch (error) {
       this.#failed(error);
     }
@@ -127,10 +121,7 @@ export class Supervisor {
   #failed(error: unknown): void {
     const lastError = error instanceof Error ? error.message : String(error);
     this.#status = { ...this.#status, errors: this.#status.errors + 1, lastError };
-    this.#context.announcer.emit("discoveryFailed", () => ({
-      upstream: this.#context.upstream,
-      discovery: this.#discovery.name,
-      error,
-    }));
+    const { name: upstream, announcer } = this.#upstream;
+    announcer.emit("discoveryFailed", () => ({ upstream, discovery: this.#discovery.name, error }));
   }
 }

@@ -2,9 +2,9 @@ import type { Backend } from "../backend.ts";
 import { expected, OptionCheck } from "../options.ts";
 import { below } from "../random.ts";
 import { AliasTable } from "./alias-table.ts";
-import { LeftOut, Standing, Standings } from "./left-out.ts";
 import { drawAdmitting, FULL_SCAN_LIMIT } from "./scan.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
+import { type Places, Turns } from "./turns.ts";
 
 export interface LeastRequestOptions {
   /** Above 32 backends: how many are drawn and compared; whole, 2…32. Default 4. */
@@ -25,8 +25,8 @@ export function leastRequest(options: LeastRequestOptions = {}): Strategy {
   const sample = check.optional("sample", options.sample, expected.integer({ min: 2, max: FULL_SCAN_LIMIT })) ?? 4;
   const bias = check.optional("bias", options.bias, expected.number({ min: 0 })) ?? 1;
   check.throwIfAny("leastRequest");
-  const standings = new Standings();
-  return { name: "leastRequest", build: (view) => new LeastRequestPicker(view, sample, bias, standings) };
+  const places: Places = new WeakMap();
+  return { name: "leastRequest", build: (view) => new LeastRequestPicker(view, sample, bias, places) };
 }
 
 /** The fewest in flight per weight of one kind; also what `peakEwma` does with connections. */
@@ -34,29 +34,25 @@ export class LeastRequestPicker implements Picker {
   readonly #view: View;
   readonly #bias: number;
   readonly #sample: number;
-  readonly #leftOut: LeftOut;
+  readonly #turns: Turns;
   readonly #table: AliasTable | undefined;
   readonly #drawn: Uint32Array;
 
-  constructor(view: View, sample: number, bias: number, standings: Standings) {
+  constructor(view: View, sample: number, bias: number, places: Places) {
     this.#view = view;
     this.#bias = bias;
     this.#sample = sample;
-    this.#leftOut = new LeftOut(
-      standings,
-      view.backends,
-      view.backends.map((backend) => standings.of(backend, () => new Standing())),
-    );
+    this.#turns = new Turns(view, places);
     this.#table = view.backends.length > FULL_SCAN_LIMIT ? new AliasTable(view.weights) : undefined;
     this.#drawn = new Uint32Array(sample);
   }
 
   pick(request: PickRequest, nowMs: number): Backend | undefined {
-    let index = this.#leftOut.next(request, nowMs);
+    let index = this.#turns.begin(request, nowMs);
     if (index < 0)
       index = this.#table === undefined ? this.#scan(request, nowMs) : this.#draw(this.#table, request, nowMs);
     if (index < 0) return undefined;
-    this.#leftOut.picked(index, nowMs);
+    this.#turns.take(index, nowMs);
     return this.#view.backends[index];
   }
 

@@ -2,9 +2,9 @@ import type { Backend } from "../backend.ts";
 import { expected, OptionCheck } from "../options.ts";
 import { AliasTable } from "./alias-table.ts";
 import { drawDistinct, LeastRequestPicker } from "./least-request.ts";
-import { LeftOut, Standing, Standings } from "./left-out.ts";
 import { drawAdmitting, FULL_SCAN_LIMIT } from "./scan.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
+import { type Places, Turns } from "./turns.ts";
 
 export interface PeakEwmaOptions {
   /**
@@ -31,8 +31,8 @@ export function peakEwma(options: PeakEwmaOptions = {}): Strategy {
   check.record("", options, ["spread"]);
   const spread = check.optional("spread", options.spread, expected.number({ min: 1 })) ?? 2;
   check.throwIfAny("peakEwma");
-  const requests = new Standings();
-  const connections = new Standings();
+  const requests: Places = new WeakMap();
+  const connections: Places = new WeakMap();
   return {
     name: "peakEwma",
     build: (view) => {
@@ -57,93 +57,61 @@ function costOf(backend: Backend, inverseWeight: number): number {
   return waiting === 0 ? 0 : UNKNOWN_COST * (waiting + 1);
 }
 
+/** Costs in milliseconds, for people. */
+function costsNow(backends: readonly Backend[], inverse: Float64Array, nowMs: number): number[] {
+  return backends.map(
+    (backend, index) => backend.latency.read(nowMs) * (backend.inFlight("request") * (inverse[index] ?? 1) + 1),
+  );
+}
+
 /** Up to 32 backends: looks at all of them. */
 class ScanPicker implements Picker {
   readonly #backends: readonly Backend[];
-  readonly #weights: Float64Array;
   readonly #inverse: Float64Array;
-  readonly #totalWeight: number;
   readonly #spread: number;
-  readonly #standings: readonly Standing[];
-  readonly #leftOut: LeftOut;
+  readonly #turns: Turns;
   /** Scratch: costs of the current pick. */
   readonly #costs: Float64Array;
 
-  constructor({ backends, weights, random }: View, spread: number, standings: Standings) {
-    this.#backends = backends;
-    this.#weights = Float64Array.from(weights);
-    this.#inverse = inverseNormalized(weights);
-    this.#totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
+  constructor(view: View, spread: number, places: Places) {
+    this.#backends = view.backends;
+    this.#inverse = inverseNormalized(view.weights);
     this.#spread = spread;
-    this.#standings = backends.map((backend, index) =>
-      standings.of(backend, () => {
-        const standing = new Standing();
-        standing.credit = random.next() * (weights[index] ?? 1);
-        return standing;
-      }),
-    );
-    this.#leftOut = new LeftOut(standings, backends, this.#standings);
-    this.#costs = new Float64Array(backends.length);
+    this.#turns = new Turns(view, places);
+    this.#costs = new Float64Array(view.backends.length);
   }
 
   pick(request: PickRequest, nowMs: number): Backend | undefined {
-    this.#earn();
-    let index = this.#leftOut.next(request, nowMs);
-    if (index < 0) index = this.#mostCredit(this.#spread * this.#lowestCost(request, nowMs));
-    const standing = this.#standings[index];
-    if (standing === undefined) return undefined;
-    standing.credit = Math.max(standing.credit - this.#totalWeight, -4 * this.#totalWeight);
-    this.#leftOut.picked(index, nowMs);
+    let index = this.#turns.begin(request, nowMs);
+    if (index < 0) index = this.#choose(request, nowMs);
+    if (index < 0) return undefined;
+    this.#turns.take(index, nowMs);
     return this.#backends[index];
   }
 
   peek(request: PickRequest, nowMs: number): Backend | undefined {
-    return this.#backends[this.#mostCredit(this.#spread * this.#lowestCost(request, nowMs))];
+    return this.#backends[this.#choose(request, nowMs)];
   }
 
   scores(nowMs: number): readonly number[] {
-    return this.#backends.map(
-      (backend, index) => backend.latency.read(nowMs) * (backend.inFlight("request") * (this.#inverse[index] ?? 1) + 1),
-    );
+    return costsNow(this.#backends, this.#inverse, nowMs);
   }
 
-  /** Everybody gains their weight, up to what makes good a few turns. */
-  #earn(): void {
-    const turns = 4 + this.#backends.length;
-    for (let i = 0; i < this.#weights.length; i++) {
-      const standing = this.#standings[i];
-      const weight = this.#weights[i];
-      if (standing === undefined || weight === undefined) continue;
-      const credit = standing.credit + weight;
-      const most = turns * weight;
-      standing.credit = credit < most ? credit : most;
-    }
-  }
-
-  #lowestCost(request: PickRequest, nowMs: number): number {
+  /** Among those within the spread of the lowest cost, the one with the most credit. */
+  #choose(request: PickRequest, nowMs: number): number {
+    // Copies of the fields: these loops are the hottest of the library, and calls in them would make V8 read them anew.
+    const backends = this.#backends;
+    const inverse = this.#inverse;
+    const costs = this.#costs;
     let lowest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.#costs.length; i++) {
-      const backend = this.#backends[i];
+    for (let i = 0; i < backends.length; i++) {
+      const backend = backends[i];
       const cost =
-        backend?.admits(request, nowMs) === true ? costOf(backend, this.#inverse[i] ?? 1) : Number.POSITIVE_INFINITY;
-      this.#costs[i] = cost;
+        backend?.admits(request, nowMs) === true ? costOf(backend, inverse[i] ?? 1) : Number.POSITIVE_INFINITY;
+      costs[i] = cost;
       if (cost < lowest) lowest = cost;
     }
-    return lowest;
-  }
-
-  #mostCredit(limit: number): number {
-    let best = -1;
-    let most = Number.NEGATIVE_INFINITY;
-    if (limit === Number.POSITIVE_INFINITY) return best;
-    for (let i = 0; i < this.#costs.length; i++) {
-      const credit = this.#standings[i]?.credit ?? 0;
-      if ((this.#costs[i] ?? 0) <= limit && credit > most) {
-        most = credit;
-        best = i;
-      }
-    }
-    return best;
+    return lowest === Number.POSITIVE_INFINITY ? -1 : this.#turns.mostDeserving(costs, lowest * this.#spread);
   }
 }
 
@@ -153,34 +121,28 @@ class SamplePicker implements Picker {
   readonly #inverse: Float64Array;
   readonly #spread: number;
   readonly #table: AliasTable;
-  readonly #leftOut: LeftOut;
+  readonly #turns: Turns;
   readonly #drawn = new Uint32Array(SAMPLE);
   readonly #costs = new Float64Array(SAMPLE);
 
-  constructor(view: View, spread: number, standings: Standings) {
+  constructor(view: View, spread: number, places: Places) {
     this.#view = view;
     this.#inverse = inverseNormalized(view.weights);
     this.#spread = spread;
     this.#table = new AliasTable(view.weights);
-    this.#leftOut = new LeftOut(
-      standings,
-      view.backends,
-      view.backends.map((backend) => standings.of(backend, () => new Standing())),
-    );
+    this.#turns = new Turns(view, places);
   }
 
   pick(request: PickRequest, nowMs: number): Backend | undefined {
-    let index = this.#leftOut.next(request, nowMs);
+    let index = this.#turns.begin(request, nowMs);
     if (index < 0) index = this.#draw(request, nowMs);
     if (index < 0) return undefined;
-    this.#leftOut.picked(index, nowMs);
+    this.#turns.take(index, nowMs);
     return this.#view.backends[index];
   }
 
   scores(nowMs: number): readonly number[] {
-    return this.#view.backends.map(
-      (backend, index) => backend.latency.read(nowMs) * (backend.inFlight("request") * (this.#inverse[index] ?? 1) + 1),
-    );
+    return costsNow(this.#view.backends, this.#inverse, nowMs);
   }
 
   #draw(request: PickRequest, nowMs: number): number {

@@ -54,4 +54,23 @@ export class CallCounters {
   noBackend = 0;
   /** Exceptions out of listeners, classifiers, strategies and breakers. */
   callbackFailures = 0;
+
+  toJSON(): Readonly<Record<CallCounter, number>> {
+    const { calls, succeeded, failed, aborted, retries, requeues } = this;
+    const { retriesDenied, timeouts, noBackend, callbackFailures } = this;
+    return {
+      calls,
+      succeeded,
+      failed,
+      aborted,
+      retries,
+      requeues,
+      retriesDenied,
+      timeouts,
+      noBackend,
+      callbackFailures,
+    };
+  }
 }
+
+export type CallCounter = Exclude<keyof CallCounters, "toJSON">;

@@ -48,21 +48,23 @@ export function explainPick(
 
 /** The first thing that keeps the call away, from the most lasting to the most fleeting. */
 function reasonFor(member: Member, request: PickRequest, nowMs: number): string {
-  const { ejection } = member;
+  const here = request.pinned === member.id;
   if (member.gone) return "no longer in the set";
   if (member.state === "disabled") return "disabled";
-  if (member.state === "draining" && request.pinned !== member.id) return "draining";
-  if (ejection.untilMs !== undefined && !member.inPanic)
-    return `ejected for another ${seconds(ejection.untilMs - nowMs)}`;
-  if (nowMs < member.pausedUntilMs)
+  if (member.state === "draining" && !here) return "draining";
+  if (nowMs < member.pausedUntilMs) {
     return `asked not to be called for another ${seconds(member.pausedUntilMs - nowMs)}`;
+  }
   if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
   if (request.tried?.has(member) === true) return "already tried";
-  if (ejection.suspect && !ejection.hasFreeProbe(nowMs)) return "failed, and its one test attempt is under way";
-  if (ejection.suspect) return request.tried === undefined ? "failed, may be tested" : "failed, not for a retry";
-  if (request.pinned !== undefined && request.pinned !== member.id)
-    return "admits it, but the call is pinned elsewhere";
-  return "admits it";
+  if (member.ejection.suspect) return suspicion(member, request, nowMs);
+  return request.pinned === undefined || here ? "admits it" : "admits it, but the call is pinned elsewhere";
+}
+
+function suspicion({ ejection, inPanic }: Member, request: PickRequest, nowMs: number): string {
+  if (ejection.untilMs !== undefined && !inPanic) return `ejected for another ${seconds(ejection.untilMs - nowMs)}`;
+  if (!ejection.hasFreeProbe(nowMs)) return "failed, and its one test attempt is under way";
+  return request.tried === undefined ? "failed, may be tested" : "failed, not for a retry";
 }
 
 function seconds(ms: number): string {

@@ -1,11 +1,10 @@
 import type { AdminState } from "../backend.ts";
-import type { Budget } from "../call/budget.ts";
+import type { CallHost } from "../call/call-host.ts";
 import type { Clock } from "../clock.ts";
 import type { BreakerState } from "../gate/breaker.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
-import type { Topology } from "../view/topology.ts";
-import type { CallCounters } from "./counters.ts";
+import type { CallCounter } from "./counters.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -61,7 +60,7 @@ export interface BalancerSnapshot {
   readonly panic: readonly number[];
   /** Calls waiting for a backend. */
   readonly waiting: number;
-  readonly calls: Readonly<Record<keyof CallCounters, number>>;
+  readonly calls: Readonly<Record<CallCounter, number>>;
   /** Extra attempts that could be made now; null: unlimited. */
   readonly budgets: { readonly retry: number | null; readonly requeue: number | null };
   readonly discovery: {
@@ -110,40 +109,36 @@ function healthOf(member: Member, nowMs: number): BackendSnapshot["health"] {
   return nowMs < member.pausedUntilMs ? "paused" : "healthy";
 }
 
-export interface SnapshotSource {
-  readonly name: string;
+/** What a snapshot says beyond what calls run on. */
+export interface SnapshotContext {
   readonly origin: string;
   readonly state: BalancerSnapshot["state"];
-  readonly strategy: string;
-  readonly clock: Clock;
-  readonly members: readonly Member[];
-  readonly topology: Topology;
-  readonly waiting: number;
-  readonly counters: CallCounters;
-  readonly retryBudget: Budget | undefined;
-  readonly requeueBudget: Budget | undefined;
-  readonly discovery: BalancerSnapshot["discovery"];
+  /** `undefined`: a fixed set. */
+  readonly discovery: BalancerSnapshot["discovery"] | undefined;
   readonly sections: Readonly<Record<string, Json>>;
 }
 
-export function balancerSnapshot(source: SnapshotSource): BalancerSnapshot {
-  const nowMs = source.clock.now();
+const FIXED: BalancerSnapshot["discovery"] = { name: "fixed", updates: 1, errors: 0, lastError: null, updatedAt: null };
+
+export function balancerSnapshot(host: CallHost, context: SnapshotContext): BalancerSnapshot {
+  const { clock, members } = host;
+  const nowMs = clock.now();
   return {
-    name: source.name,
-    origin: source.origin,
-    at: Math.round(source.clock.wallNow()),
-    state: source.state,
-    strategy: source.strategy,
-    backends: source.members.map((member) => backendSnapshot(member, source.clock, nowMs)),
-    panic: source.topology.panic,
-    waiting: source.waiting,
-    calls: { ...source.counters },
+    name: host.name,
+    origin: context.origin,
+    at: Math.round(clock.wallNow()),
+    state: context.state,
+    strategy: host.settings.strategy.name,
+    backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
+    panic: members.topology(nowMs).panic,
+    waiting: host.queue.length,
+    calls: host.counters.toJSON(),
     budgets: {
-      retry: source.retryBudget?.available(nowMs) ?? null,
-      requeue: source.requeueBudget?.available(nowMs) ?? null,
+      retry: host.retryBudget?.available(nowMs) ?? null,
+      requeue: host.requeueBudget?.available(nowMs) ?? null,
     },
-    discovery: source.discovery,
-    sections: source.sections,
+    discovery: context.discovery ?? FIXED,
+    sections: context.sections,
   };
 }
 

@@ -101,7 +101,7 @@ export class Chooser {
       const picked = picker?.pick(request, nowMs) as Member | undefined;
       if (picked === undefined) return picker === undefined ? fallback(tier, request, nowMs) : undefined;
       if (picked.viewGeneration === topology.generation && picked.admits(request, nowMs)) return picked;
-      throw new Error(`picked ${String(picked.id)}, which is not in the view or does not admit the call`);
+      throw new Error(`picked ${picked.id}, which is not in the view or does not admit the call`);
     } catch (error) {
       this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
       return fallback(tier, request, nowMs);

@@ -1,0 +1,129 @@
+import type { Clock } from "../clock.ts";
+import { FairleadError } from "../errors.ts";
+import type { Random } from "../random.ts";
+import { DEFAULT_RETRY, type RetrySettings, type Settings } from "../settings.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import type { CallCounters } from "../telemetry/counters.ts";
+import type { Announcer } from "../telemetry/events.ts";
+import type { Upstream } from "../upstream.ts";
+import { Chooser } from "../view/chooser.ts";
+import type { Budget } from "./budget.ts";
+import { ActiveLease, type LeaseHost } from "./lease.ts";
+import { WaitingQueue } from "./queue.ts";
+
+/** What calls and leases of one balancer run on: its strategy and settings over the members of its upstream. */
+export class CallHost implements LeaseHost {
+  readonly upstream: Upstream;
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counters: CallCounters;
+  readonly announcer: Announcer;
+  readonly members: Upstream["members"];
+  readonly chooser: Chooser;
+  readonly queue: WaitingQueue;
+  /** For calls that ask for retries of a balancer that has them off. */
+  readonly defaultRetry: RetrySettings = DEFAULT_RETRY;
+  #settings: Settings;
+
+  constructor(upstream: Upstream, settings: Settings) {
+    this.upstream = upstream;
+    this.name = upstream.name;
+    this.clock = upstream.clock;
+    this.random = upstream.random;
+    this.counters = upstream.counters;
+    this.announcer = upstream.announcer;
+    this.members = upstream.members;
+    this.#settings = settings;
+    this.chooser = new Chooser(upstream.members, settings.strategy, upstream.random, (where, error) =>
+      upstream.callbackFailed(where, error),
+    );
+    this.queue = new WaitingQueue(
+      upstream.clock,
+      (request) => this.tryLease(request, this.now()),
+      (occupied) => {
+        if (occupied) upstream.queues.add(this.queue);
+        else upstream.queues.delete(this.queue);
+      },
+    );
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  set settings(settings: Settings) {
+    if (settings.strategy !== this.#settings.strategy) this.chooser.strategy = settings.strategy;
+    this.#settings = settings;
+  }
+
+  get retryBudget(): Budget | undefined {
+    return this.upstream.retryBudget;
+  }
+
+  get requeueBudget(): Budget | undefined {
+    return this.upstream.requeueBudget;
+  }
+
+  /** Backends that a call could try. */
+  get size(): number {
+    return this.members.size;
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  /** view ─▶ pick ─▶ lease */
+  tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
+    const member = this.chooser.choose(request, nowMs);
+    return member === undefined ? undefined : new ActiveLease(this, member, request.kind ?? "request", nowMs);
+  }
+
+  /**
+   * Waits for a lease: for the first complete set and for a pinned backend as long as `limitMs`, for any other reason
+   * no longer than `queueLimitMs`. Fails at once where waiting is hopeless. Returns how to leave.
+   */
+  waitForLease(
+    request: PickRequest,
+    limitMs: number,
+    serve: (lease: ActiveLease) => void,
+    fail: (error: unknown) => void,
+    queueLimitMs: number = this.#settings.queue.timeoutMs,
+  ): () => void {
+    const refused = this.#refusal(request);
+    if (refused !== undefined) {
+      fail(this.#noBackend(refused));
+      return () => {};
+    }
+    const starting = !this.members.known;
+    const patient = starting || (request.pinned !== undefined && request.pinPolicy === "wait");
+    const timeoutMs = patient ? limitMs : Math.min(limitMs, queueLimitMs);
+    const why = starting ? "discovery has not reported yet" : "no backend took the call";
+    return this.queue.wait(request, timeoutMs, serve, fail, () =>
+      this.#noBackend(`${why} (waited ${Math.round(timeoutMs)} ms)`),
+    );
+  }
+
+  /** Why waiting is hopeless, if it is. */
+  #refusal(request: PickRequest): string | undefined {
+    if (this.queue.length >= this.#settings.queue.size) return "no backend is free, and the queue is full";
+    if (!this.members.known) return undefined;
+    if (request.pinned !== undefined && request.pinPolicy === "fail") return `backend ${request.pinned} takes no calls`;
+    if (request.pinned !== undefined && request.pinPolicy === "wait") return undefined;
+    return this.members.present.some(({ inPlay }) => inPlay) ? undefined : "no backend is in play";
+  }
+
+  #noBackend(why: string): FairleadError {
+    this.counters.noBackend++;
+    return new FairleadError("FAIRLEAD_ERR_NO_BACKEND", `${this.name}: ${why}`);
+  }
+
+  released(lease: ActiveLease): void {
+    this.upstream.released(lease);
+  }
+
+  callbackFailed(where: string, error: unknown): void {
+    this.upstream.callbackFailed(where, error);
+  }
+}

@@ -1,0 +1,37 @@
+import type { FairleadError } from "../errors.ts";
+
+/** A call that has not ended, as the list of all such calls sees it. */
+export interface OpenCall {
+  previous: OpenCall | undefined;
+  next: OpenCall | undefined;
+  /** The balancer closes: the call ends, whatever it is doing, body included. */
+  close(error: FairleadError): void;
+}
+
+/** The calls under way, as a linked list: a set would cost each call ten times as much. */
+export class OpenCalls {
+  #first: OpenCall | undefined = undefined;
+
+  add(call: OpenCall): void {
+    call.next = this.#first;
+    if (this.#first !== undefined) this.#first.previous = call;
+    this.#first = call;
+  }
+
+  /** Does nothing for a call that is not in the list. */
+  delete(call: OpenCall): void {
+    if (call.previous !== undefined) call.previous.next = call.next;
+    else if (this.#first === call) this.#first = call.next;
+    if (call.next !== undefined) call.next.previous = call.previous;
+    call.previous = undefined;
+    call.next = undefined;
+  }
+
+  closeAll(error: FairleadError): void {
+    for (let call = this.#first; call !== undefined; ) {
+      const { next } = call;
+      call.close(error);
+      call = next;
+    }
+  }
+}

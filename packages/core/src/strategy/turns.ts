@@ -1,0 +1,121 @@
+import type { Backend } from "../backend.ts";
+import type { PickRequest, View } from "./strategy.ts";
+
+/** Nobody stays without a call for longer than this *and* `CALLS_PER_BACKEND` calls per backend. */
+const LEFT_OUT_MS = 30_000;
+/**
+ * A shorter rule would put slow backends into the tail of callers with a low rate. Detection takes up to one more call
+ * per backend, so that after 101·n calls everybody has had one (the liveness bound).
+ */
+const CALLS_PER_BACKEND = 100;
+/** A backend in favour may be this many of the others' turns ahead, in units of all weights together. */
+const LARGEST_DEBT = 4;
+
+/** Where the turns of a backend are kept: in the newest view it was part of. */
+interface Place {
+  readonly turns: Turns;
+  readonly index: number;
+}
+
+/** What a strategy remembers of backends from one view to the next. */
+export type Places = WeakMap<Backend, Place>;
+
+/**
+ * Who had how many turns, over one view: for sharing calls by weight with a bounded credit for those left out, and for
+ * finding those left out for long.
+ *
+ * With every call each backend gains its weight in credit, up to `(4 + n) · weight`; a turn costs the sum of all weights.
+ * Kept as debts against the number of calls, so that a call touches only the backend it picks.
+ */
+export class Turns {
+  /** Calls over this view. */
+  #calls = 0;
+  #cursor = 0;
+  readonly #backends: readonly Backend[];
+  readonly #weights: Float64Array;
+  readonly #debts: Float64Array;
+  readonly #pickedAtMs: Float64Array;
+  readonly #pickedAtCall: Float64Array;
+  readonly #total: number;
+  /** Most credit, in turns' worth of weight. */
+  readonly #most: number;
+
+  constructor({ backends, weights, random }: View, places: Places) {
+    const size = backends.length;
+    this.#backends = backends;
+    this.#weights = Float64Array.from(weights);
+    this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    this.#most = 4 + size;
+    this.#debts = new Float64Array(size);
+    // NaN: never picked, and not yet seen at a known time.
+    this.#pickedAtMs = new Float64Array(size).fill(Number.NaN);
+    this.#pickedAtCall = new Float64Array(size);
+    for (const [index, backend] of backends.entries()) {
+      const place = places.get(backend);
+      if (place === undefined) this.#debts[index] = -random.next() * (weights[index] ?? 1);
+      else this.#carryOver(index, place);
+      places.set(backend, { turns: this, index });
+    }
+  }
+
+  #carryOver(index: number, { turns, index: before }: Place): void {
+    this.#debts[index] = -turns.credit(before);
+    this.#pickedAtMs[index] = turns.#pickedAtMs[before] ?? Number.NaN;
+    this.#pickedAtCall[index] = (turns.#pickedAtCall[before] ?? 0) - turns.#calls;
+  }
+
+  /** What a backend has coming. */
+  credit(index: number): number {
+    return this.#calls * (this.#weights[index] ?? 0) - (this.#debts[index] ?? 0);
+  }
+
+  /** Among those that cost no more than `limit`, the one with the most credit. */
+  mostDeserving(costs: Float64Array, limit: number): number {
+    const calls = this.#calls;
+    const weights = this.#weights;
+    const debts = this.#debts;
+    let best = -1;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < debts.length; i++) {
+      const credit = calls * (weights[i] ?? 0) - (debts[i] ?? 0);
+      if (credit > most && (costs[i] ?? 0) <= limit) {
+        most = credit;
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  /** A call begins: the index of a backend that has been left out for so long that it must have it, or −1. */
+  begin(request: PickRequest, nowMs: number): number {
+    const calls = ++this.#calls;
+    const index = this.#cursor;
+    const size = this.#debts.length;
+    this.#cursor = index + 1 === size ? 0 : index + 1;
+    this.#limitCredit(index);
+    const pickedAtMs = this.#pickedAtMs[index] ?? 0;
+    if (nowMs - pickedAtMs < LEFT_OUT_MS) return -1;
+    if (Number.isNaN(pickedAtMs)) {
+      this.#pickedAtMs[index] = nowMs;
+      return -1;
+    }
+    // A call that may be repeated elsewhere is the better probe: it may come one round of looks earlier.
+    const rounds = request.replayable === true ? CALLS_PER_BACKEND - 1 : CALLS_PER_BACKEND;
+    if (calls - (this.#pickedAtCall[index] ?? 0) < rounds * size) return -1;
+    return this.#backends[index]?.admits(request, nowMs) === true ? index : -1;
+  }
+
+  /** One backend per call is held to the most credit there is, so that everybody is once in n calls. */
+  #limitCredit(index: number): void {
+    const least = (this.#calls - this.#most) * (this.#weights[index] ?? 0);
+    if ((this.#debts[index] ?? 0) < least) this.#debts[index] = least;
+  }
+
+  /** The call goes to this backend. */
+  take(index: number, nowMs: number): void {
+    this.#pickedAtMs[index] = nowMs;
+    this.#pickedAtCall[index] = this.#calls;
+    const left = Math.max(this.credit(index) - this.#total, -LARGEST_DEBT * this.#total);
+    this.#debts[index] = this.#calls * (this.#weights[index] ?? 0) - left;
+  }
+}
