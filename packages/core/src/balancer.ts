@@ -262,10 +262,14 @@ class UpstreamBalancer implements Balancer {
       await closeUpstream(this.#upstream, closedError(this.name), () => this.#supervisor?.close(), drainMs);
       this.#upstream.announcer.emit("closed", () => ({ upstream: this.name }));
       this.#upstream.announcer.clear();
-    } else {
-      this.#parent.#derived.delete(this);
     }
+    this.#parent?.#derived.delete(this);
+    this.#closed();
+  }
+
+  #closed(): void {
     this.#state = "closed";
+    for (const derived of this.#derived) derived.#closed();
   }
 
   #refuseNewWork(): void {

@@ -232,8 +232,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     }
   }
 
-  // The end
-
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
     this.#answered = true;

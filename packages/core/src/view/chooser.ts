@@ -36,12 +36,13 @@ export class Chooser {
 
   /** The backend that takes this attempt, or `undefined` if none does now. */
   choose(request: PickRequest, nowMs: number): Member | undefined {
+    const topology = this.#members.topology(nowMs);
     if (request.pinned !== undefined) {
       const pinned = this.#members.get(request.pinned);
       if (pinned?.admits(request, nowMs) === true) return pinned;
       if (request.pinPolicy === "wait" || request.pinPolicy === "fail") return undefined;
     }
-    const chosen = this.#chooseIn(this.#members.topology(nowMs), request, nowMs);
+    const chosen = this.#chooseIn(topology, request, nowMs);
     if (chosen !== undefined || !this.#members.rebuildIfStale(nowMs)) return chosen;
     return this.#chooseIn(this.#members.topology(nowMs), request, nowMs);
   }
