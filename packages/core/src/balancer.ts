@@ -226,11 +226,7 @@ class UpstreamBalancer implements Balancer {
   }
 
   extend(section: TelemetrySection): () => void {
-    const { sections } = this.#upstream;
-    sections.set(section.name, section);
-    return () => {
-      if (sections.get(section.name) === section) sections.delete(section.name);
-    };
+    return this.#upstream.extend(section);
   }
 
   on<E extends keyof BalancerEvents>(event: E, listener: BalancerEvents[E]): () => void {
@@ -240,10 +236,11 @@ class UpstreamBalancer implements Balancer {
   // The end
 
   attach(attachment: Attachment): () => void {
-    this.#upstream.attachments.add(attachment);
-    return () => {
-      this.#upstream.attachments.delete(attachment);
-    };
+    return this.#upstream.attach(attachment);
+  }
+
+  shared<T>(key: symbol, make: () => T): T {
+    return this.#upstream.shared(key, make);
   }
 
   close({ drainMs }: { readonly drainMs?: number | undefined } = {}): Promise<void> {
@@ -263,7 +260,7 @@ class UpstreamBalancer implements Balancer {
       this.#upstream.announcer.emit("closed", () => ({ upstream: this.name }));
       this.#upstream.announcer.clear();
     }
-    this.#parent?.#derived.delete(this);
+    if (this.#parent !== undefined) this.#parent.#derived.delete(this);
     this.#closed();
   }
 

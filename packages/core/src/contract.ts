@@ -189,6 +189,11 @@ export interface Balancer extends AsyncDisposable {
   extend(section: TelemetrySection): () => void;
   /** Ties a resource to the life of this balancer. Returns its release. */
   attach(attachment: Attachment): () => void;
+  /**
+   * One value per upstream and key, made when first asked for: what derived balancers must have in common, such as
+   * connection pools.
+   */
+  shared<T>(key: symbol, make: () => T): T;
   /** Returns the removal of the listener. */
   on<E extends keyof BalancerEvents>(event: E, listener: BalancerEvents[E]): () => void;
   /** Refuses new work, waits up to `drainMs` (default 10,000) for leases, then ends everything. Idempotent. */

@@ -27,10 +27,11 @@ export class Upstream {
   readonly calls: OpenCalls = new OpenCalls();
   /** Leases taken by hand. */
   readonly leases: Set<ActiveLease> = new Set();
-  readonly sections: Map<string, TelemetrySection> = new Map();
   readonly attachments: Set<Attachment> = new Set();
   retryBudget: Budget | undefined;
   requeueBudget: Budget | undefined;
+  readonly #shared: Map<symbol, unknown> = new Map();
+  readonly #sections: Map<string, TelemetrySection> = new Map();
   readonly #awaitingSet: Set<(error?: unknown) => void> = new Set();
   /** Called whenever a lease is given back: drains and closings wait for the last one. */
   readonly releaseListeners: Set<() => void> = new Set();
@@ -125,10 +126,29 @@ export class Upstream {
     return this.members.all.every((member) => member.idle);
   }
 
+  extend(section: TelemetrySection): () => void {
+    this.#sections.set(section.name, section);
+    return () => {
+      if (this.#sections.get(section.name) === section) this.#sections.delete(section.name);
+    };
+  }
+
+  attach(attachment: Attachment): () => void {
+    this.attachments.add(attachment);
+    return () => {
+      this.attachments.delete(attachment);
+    };
+  }
+
+  shared<T>(key: symbol, make: () => T): T {
+    if (!this.#shared.has(key)) this.#shared.set(key, make());
+    return this.#shared.get(key) as T;
+  }
+
   /** What the sections of other packages say, by name. */
   askSections(ask: (section: TelemetrySection) => Json | undefined): Record<string, Json> {
     const answers: Record<string, Json> = {};
-    for (const section of this.sections.values()) {
+    for (const section of this.#sections.values()) {
       try {
         const answer = ask(section);
         if (answer !== undefined) answers[section.name] = answer;
