@@ -51,6 +51,7 @@ export type { Settings } from "./settings.ts";
 export { first } from "./strategy/first.ts";
 // Strategies.
 export { type LeastRequestOptions, leastRequest } from "./strategy/least-request.ts";
+export type { LoadColumns } from "./strategy/load/load-table.ts";
 export { type PeakEwmaOptions, peakEwma } from "./strategy/peak-ewma.ts";
 export { random } from "./strategy/random.ts";
 export { roundRobin } from "./strategy/round-robin.ts";

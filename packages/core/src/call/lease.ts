@@ -35,8 +35,7 @@ export class ActiveLease implements Lease {
     if (this.#probe) backend.ejection.enterProbe(nowMs);
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
     backend.counters.attempts++;
-    if (kind === "request") backend.requests++;
-    else backend.connections++;
+    backend.loads.count(backend.row, kind, 1);
   }
 
   settle(report: Report): void {
@@ -59,8 +58,7 @@ export class ActiveLease implements Lease {
     if (!this.settled) this.settle(late ?? IGNORED);
     else if (late !== undefined && late.outcome !== "success" && late.outcome !== "ignored")
       this.backend.counters.streamFailures++;
-    if (this.kind === "request") this.backend.requests--;
-    else this.backend.connections--;
+    this.backend.loads.count(this.backend.row, this.kind, -1);
     this.#host.released(this);
   }
 

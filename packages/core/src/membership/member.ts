@@ -1,9 +1,9 @@
-import type { AdminState, Backend, BackendSpec, RequestKind } from "../backend.ts";
+import type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
 import { Ejection } from "../health/ejection.ts";
 import type { Random } from "../random.ts";
-import { type DecayScale, PeakEwma } from "../strategy/load/peak-ewma.ts";
+import { LatencyRow, type LoadTable } from "../strategy/load/load-table.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import { BackendCounters } from "../telemetry/counters.ts";
 import type { ResolvedSpec } from "./spec.ts";
@@ -33,16 +33,15 @@ export class Member implements Backend {
   viewGeneration = -1;
   returnedAtMs: number = Number.NEGATIVE_INFINITY;
   pausedUntilMs = 0;
-  /** Whether `admits` has anything to look at besides `tried`: keeps the common case to one test. */
-  gated = false;
-  requests = 0;
-  connections = 0;
-  readonly latency: PeakEwma;
+  readonly latency: LatencyLoad;
+  readonly loads: LoadTable;
+  /** Its row in `loads`. */
+  readonly row: number;
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
   readonly breaker: Breaker | undefined;
 
-  constructor(spec: ResolvedSpec, scale: DecayScale, random: Random, breaker: Breaker | undefined) {
+  constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
     this.id = spec.id;
     this.spec = spec;
     this.url = spec.url;
@@ -51,7 +50,9 @@ export class Member implements Backend {
     this.zone = spec.zone;
     this.labels = spec.labels;
     this.state = spec.state;
-    this.latency = new PeakEwma(scale);
+    this.loads = loads;
+    this.row = loads.addRow();
+    this.latency = new LatencyRow(loads, this.row);
     this.ejection = new Ejection(random);
     this.breaker = breaker;
     this.refreshGate();
@@ -77,11 +78,11 @@ export class Member implements Backend {
   }
 
   inFlight(kind: RequestKind): number {
-    return kind === "request" ? this.requests : this.connections;
+    return (kind === "request" ? this.loads.requests : this.loads.connections)[this.row] ?? 0;
   }
 
   get idle(): boolean {
-    return this.requests === 0 && this.connections === 0;
+    return this.inFlight("request") === 0 && this.inFlight("connection") === 0;
   }
 
   /** Whether new calls may come here at all, as far as operator and discovery are concerned. */
@@ -90,7 +91,7 @@ export class Member implements Backend {
   }
 
   admits(request: PickRequest, nowMs: number): boolean {
-    if (this.gated && !this.#gateOpen(request, nowMs)) return false;
+    if (this.loads.gated[this.row] !== 0 && !this.#gateOpen(request, nowMs)) return false;
     return request.tried === undefined || !request.tried.has(this);
   }
 
@@ -110,15 +111,16 @@ export class Member implements Backend {
     return this.ejection.hasFreeProbe(nowMs);
   }
 
-  /** To be called after any change of what the gate looks at. */
+  /** To be called after any change of what the gate looks at: notes whether it has to be asked at all. */
   refreshGate(): void {
-    this.gated =
+    const gated =
       this.breaker !== undefined ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";
+    this.loads.gated[this.row] = gated ? 1 : 0;
   }
 
   /** Takes in the verdict on load and counters; connections tell nothing about request latency. */
@@ -127,14 +129,14 @@ export class Member implements Backend {
     if (kind === "connection" || report.outcome === "ignored") return;
     if (report.outcome === "success") {
       this.counters.latency.record(latencyMs);
-      this.latency.observe(latencyMs, nowMs);
+      this.loads.observe(this.row, latencyMs, nowMs);
     } else {
-      this.latency.observe(Math.min(Math.max(latencyMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
+      this.loads.observe(this.row, Math.min(Math.max(latencyMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
     }
   }
 
   dispose(): void {
-    this.latency.dispose();
+    this.loads.freeRow(this.row);
     this.breaker?.[Symbol.dispose]();
   }
 }

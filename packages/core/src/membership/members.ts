@@ -6,7 +6,7 @@ import { guardBreaker } from "../gate/guarded-breaker.ts";
 import type { EjectionChange } from "../health/ejection.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
-import { DecayScale } from "../strategy/load/peak-ewma.ts";
+import { LoadTable } from "../strategy/load/load-table.ts";
 import type { Announcer } from "../telemetry/events.ts";
 import { buildTopology, type Topology } from "../view/topology.ts";
 import { Member } from "./member.ts";
@@ -33,7 +33,7 @@ export class Members {
   settings: SharedSettings;
   readonly #context: MembersContext;
   readonly #byId = new Map<string, Member>();
-  readonly #scale: DecayScale;
+  readonly #loads: LoadTable;
   #topology: Topology | undefined;
   #generation = 0;
   /** The current view serves no longer than this. */
@@ -44,7 +44,7 @@ export class Members {
   constructor(context: MembersContext, settings: SharedSettings) {
     this.#context = context;
     this.settings = settings;
-    this.#scale = new DecayScale(DECAY_MS, context.clock.now());
+    this.#loads = new LoadTable(DECAY_MS, context.clock.now());
   }
 
   get all(): Member[] {
@@ -68,7 +68,14 @@ export class Members {
   topology(nowMs: number): Topology {
     if (this.#topology !== undefined && nowMs < this.#validUntilMs) return this.#topology;
     for (const member of this.#byId.values()) if (member.ejection.expire(nowMs)) member.refreshGate();
-    const topology = buildTopology(this.#byId.values(), this.settings, ++this.#generation, nowMs, this.#context.random);
+    const topology = buildTopology(
+      this.#byId.values(),
+      this.settings,
+      ++this.#generation,
+      nowMs,
+      this.#context.random,
+      this.#loads,
+    );
     this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
     this.#topology = topology;
     this.#validUntilMs = topology.validUntilMs;
@@ -97,7 +104,7 @@ export class Members {
       wanted.add(spec.id);
       const member = this.#byId.get(spec.id);
       if (member === undefined) {
-        this.#byId.set(spec.id, new Member(spec, this.#scale, this.#context.random, this.#createBreaker(spec.id)));
+        this.#byId.set(spec.id, new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id)));
         announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
       } else if (member.gone || !sameSpec(member.spec, spec)) {
         member.update(spec);
@@ -171,7 +178,7 @@ export class Members {
     member.refreshGate();
     if (change.kind === "returned") {
       // What it did before says nothing about it now; slow start is the caution that is left.
-      member.latency.forget();
+      member.loads.forget(member.row);
       member.returnedAtMs = nowMs;
       announcer.emit("backendReturned", () => ({ upstream, backend: member.id }));
       this.invalidate();

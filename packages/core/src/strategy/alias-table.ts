@@ -9,11 +9,14 @@ export class AliasTable {
   readonly #threshold: Float64Array;
   readonly #alias: Uint32Array;
   readonly #size: number;
+  /** All weights are equal: the draw needs no table. */
+  readonly #even: boolean;
 
   constructor(weights: readonly number[]) {
     const size = weights.length;
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     this.#size = size;
+    this.#even = weights.every((weight) => weight === weights[0]);
     this.#threshold = new Float64Array(size).fill(1);
     this.#alias = new Uint32Array(size);
     const scaled = Float64Array.from(weights, (weight) => (weight / total) * size);
@@ -36,7 +39,8 @@ export class AliasTable {
   draw(random: Random): number {
     const position = random.next() * this.#size;
     const index = Math.floor(position);
-    return position - index < (this.#threshold[index] ?? 1) ? index : (this.#alias[index] ?? index);
+    if (this.#even) return index;
+    return position - index < (this.#threshold[index] as number) ? index : (this.#alias[index] as number);
   }
 }
 

@@ -103,7 +103,7 @@ export class LeastRequestPicker implements Picker {
 }
 
 /** Draws again, a few times, what was drawn before; heavy weights may leave little else. */
-export function drawDistinct(table: AliasTable, random: View["random"], drawn: Uint32Array, count: number): number {
+function drawDistinct(table: AliasTable, random: View["random"], drawn: Uint32Array, count: number): number {
   let index = table.draw(random);
   for (let again = 0; again < 3 && includes(drawn, count, index); again++) index = table.draw(random);
   return index;

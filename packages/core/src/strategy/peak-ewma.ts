@@ -1,7 +1,7 @@
 import type { Backend } from "../backend.ts";
 import { expected, OptionCheck } from "../options.ts";
 import { AliasTable } from "./alias-table.ts";
-import { drawDistinct, LeastRequestPicker } from "./least-request.ts";
+import { LeastRequestPicker } from "./least-request.ts";
 import { drawAdmitting, FULL_SCAN_LIMIT } from "./scan.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
 import { type Places, Turns } from "./turns.ts";
@@ -49,16 +49,8 @@ function inverseNormalized(weights: readonly number[]): Float64Array {
   return Float64Array.from(weights, (weight) => mean / weight);
 }
 
-/** Cost of one backend, in the scaled time that all latencies of a balancer share. */
-function costOf(backend: Backend, inverseWeight: number): number {
-  const waiting = backend.inFlight("request") * inverseWeight;
-  const latency = backend.latency.scaled;
-  if (latency > 0) return latency * (waiting + 1);
-  return waiting === 0 ? 0 : UNKNOWN_COST * (waiting + 1);
-}
-
 /** Costs in milliseconds, for people. */
-function costsNow(backends: readonly Backend[], inverse: Float64Array, nowMs: number): number[] {
+function costsNow({ backends }: View, inverse: Float64Array, nowMs: number): number[] {
   return backends.map(
     (backend, index) => backend.latency.read(nowMs) * (backend.inFlight("request") * (inverse[index] ?? 1) + 1),
   );
@@ -66,7 +58,7 @@ function costsNow(backends: readonly Backend[], inverse: Float64Array, nowMs: nu
 
 /** Up to 32 backends: looks at all of them. */
 class ScanPicker implements Picker {
-  readonly #backends: readonly Backend[];
+  readonly #view: View;
   readonly #inverse: Float64Array;
   readonly #spread: number;
   readonly #turns: Turns;
@@ -74,7 +66,7 @@ class ScanPicker implements Picker {
   readonly #costs: Float64Array;
 
   constructor(view: View, spread: number, places: Places) {
-    this.#backends = view.backends;
+    this.#view = view;
     this.#inverse = inverseNormalized(view.weights);
     this.#spread = spread;
     this.#turns = new Turns(view, places);
@@ -86,33 +78,51 @@ class ScanPicker implements Picker {
     if (index < 0) index = this.#choose(request, nowMs);
     if (index < 0) return undefined;
     this.#turns.take(index, nowMs);
-    return this.#backends[index];
+    return this.#view.backends[index];
   }
 
   peek(request: PickRequest, nowMs: number): Backend | undefined {
-    return this.#backends[this.#choose(request, nowMs)];
+    return this.#view.backends[this.#choose(request, nowMs)];
   }
 
   scores(nowMs: number): readonly number[] {
-    return costsNow(this.#backends, this.#inverse, nowMs);
+    return costsNow(this.#view, this.#inverse, nowMs);
   }
 
   /** Among those within the spread of the lowest cost, the one with the most credit. */
   #choose(request: PickRequest, nowMs: number): number {
-    // Copies of the fields: these loops are the hottest of the library, and calls in them would make V8 read them anew.
-    const backends = this.#backends;
+    // The hottest loop of the library: indexes are in bounds, and saying so by `??` would cost a third of it.
+    const { backends, rows, loads } = this.#view;
+    const { latency, requests, gated } = loads;
     const inverse = this.#inverse;
     const costs = this.#costs;
+    const first = request.tried === undefined;
     let lowest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < backends.length; i++) {
-      const backend = backends[i];
-      const cost =
-        backend?.admits(request, nowMs) === true ? costOf(backend, inverse[i] ?? 1) : Number.POSITIVE_INFINITY;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      const admitted = (first && gated[row] === 0) || (backends[i] as Backend).admits(request, nowMs);
+      const waiting = (requests[row] as number) * (inverse[i] as number);
+      const cost = admitted ? (latency[row] as number) * (waiting + 1) : Number.POSITIVE_INFINITY;
       costs[i] = cost;
       if (cost < lowest) lowest = cost;
     }
-    return lowest === Number.POSITIVE_INFINITY ? -1 : this.#turns.mostDeserving(costs, lowest * this.#spread);
+    if (lowest === Number.POSITIVE_INFINITY) return -1;
+    if (lowest === 0)
+      lowest = chargeUnknown(costs, (i) => (requests[rows[i] as number] as number) * (inverse[i] as number));
+    return this.#turns.mostDeserving(costs, lowest * this.#spread);
   }
+}
+
+/** Raises the cost of those without history that have something under way; returns the lowest cost then. */
+function chargeUnknown(costs: Float64Array, waitingAt: (index: number) => number): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const [index, cost] of costs.entries()) {
+    const waiting = cost === 0 ? waitingAt(index) : 0;
+    const charged = waiting === 0 ? cost : UNKNOWN_COST * (waiting + 1);
+    costs[index] = charged;
+    lowest = Math.min(lowest, charged);
+  }
+  return lowest;
 }
 
 /** Above 32: a weighted sample of 8, the first of them within the spread. */
@@ -142,27 +152,35 @@ class SamplePicker implements Picker {
   }
 
   scores(nowMs: number): readonly number[] {
-    return costsNow(this.#view.backends, this.#inverse, nowMs);
+    return costsNow(this.#view, this.#inverse, nowMs);
   }
 
   #draw(request: PickRequest, nowMs: number): number {
-    const { backends, random } = this.#view;
+    const { backends, rows, loads, random } = this.#view;
+    const { latency, requests, gated } = loads;
+    const inverse = this.#inverse;
+    const drawn = this.#drawn;
+    const costs = this.#costs;
+    const first = request.tried === undefined;
     let lowest = Number.POSITIVE_INFINITY;
     for (let count = 0; count < SAMPLE; count++) {
-      const index = drawDistinct(this.#table, random, this.#drawn, count);
-      const backend = backends[index];
-      const cost =
-        backend?.admits(request, nowMs) === true
-          ? costOf(backend, this.#inverse[index] ?? 1)
-          : Number.POSITIVE_INFINITY;
-      this.#drawn[count] = index;
-      this.#costs[count] = cost;
+      const index = this.#table.draw(random);
+      const row = rows[index] as number;
+      const admitted = (first && gated[row] === 0) || (backends[index] as Backend).admits(request, nowMs);
+      const waiting = (requests[row] as number) * (inverse[index] as number);
+      const cost = admitted ? (latency[row] as number) * (waiting + 1) : Number.POSITIVE_INFINITY;
+      drawn[count] = index;
+      costs[count] = cost;
       if (cost < lowest) lowest = cost;
     }
     if (lowest === Number.POSITIVE_INFINITY) return drawAdmitting(this.#view, request, nowMs);
+    if (lowest === 0)
+      lowest = chargeUnknown(
+        costs,
+        (i) => (requests[rows[drawn[i] as number] as number] as number) * (inverse[drawn[i] as number] as number),
+      );
     const limit = lowest * this.#spread;
-    for (let count = 0; count < SAMPLE; count++)
-      if ((this.#costs[count] ?? 0) <= limit) return this.#drawn[count] ?? -1;
+    for (let count = 0; count < SAMPLE; count++) if ((costs[count] ?? 0) <= limit) return drawn[count] ?? -1;
     return -1;
   }
 }

@@ -1,5 +1,6 @@
 import type { Backend, RequestKind } from "../backend.ts";
 import type { Random } from "../random.ts";
+import type { LoadColumns } from "./load/load-table.ts";
 
 /** The facts about a call that choosing a backend may depend on. */
 export interface PickRequest {
@@ -26,6 +27,10 @@ export interface View {
   /** Effective weights in the order of `backends`: configured × slow start, > 0. */
   readonly weights: readonly number[];
   readonly random: Random;
+  /** For strategies that look at many backends per pick: their loads in columns… */
+  readonly loads: LoadColumns;
+  /** …and the row of each backend there, in the order of `backends`. */
+  readonly rows: Int32Array;
 }
 
 /**

@@ -77,8 +77,8 @@ export class Turns {
     let best = -1;
     let most = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < debts.length; i++) {
-      const credit = calls * (weights[i] ?? 0) - (debts[i] ?? 0);
-      if (credit > most && (costs[i] ?? 0) <= limit) {
+      const credit = calls * (weights[i] as number) - (debts[i] as number);
+      if (credit > most && (costs[i] as number) <= limit) {
         most = credit;
         best = i;
       }

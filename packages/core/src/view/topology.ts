@@ -3,6 +3,7 @@ import { slowStartFactor, slowStartStepMs } from "../health/slow-start.ts";
 import type { Member } from "../membership/member.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
+import type { LoadColumns } from "../strategy/load/load-table.ts";
 import type { View } from "../strategy/strategy.ts";
 import { type PriorityLoads, priorityLoads } from "./priorities.ts";
 
@@ -17,7 +18,7 @@ export class Tier {
   readonly panic: boolean;
   /** Calls whose draw (0…99) is below this, and not below the tier before it, go here: none if the two are equal. */
   readonly upTo: number;
-  readonly #random: Random;
+  readonly #view: Omit<View, "kind">;
   #requests: View | undefined;
   #connections: View | undefined;
 
@@ -27,22 +28,22 @@ export class Tier {
     weights: readonly number[],
     panic: boolean,
     upTo: number,
-    random: Random,
+    context: Pick<View, "random" | "loads">,
   ) {
     this.priority = priority;
     this.members = members;
     this.weights = weights;
     this.panic = panic;
     this.upTo = upTo;
-    this.#random = random;
+    this.#view = { ...context, backends: members, weights, rows: Int32Array.from(members, ({ row }) => row) };
   }
 
   view(kind: RequestKind): View {
     if (kind === "request") {
-      this.#requests ??= { kind, backends: this.members, weights: this.weights, random: this.#random };
+      this.#requests ??= { ...this.#view, kind };
       return this.#requests;
     }
-    this.#connections ??= { kind, backends: this.members, weights: this.weights, random: this.#random };
+    this.#connections ??= { ...this.#view, kind };
     return this.#connections;
   }
 }
@@ -66,9 +67,10 @@ export function buildTopology(
   generation: number,
   nowMs: number,
   random: Random,
+  loads: LoadColumns,
 ): Topology {
   const levels = groupByPriority(members);
-  const loads = priorityLoads(
+  const shares = priorityLoads(
     levels.map(({ healthy, degraded, failed }) => ({
       healthy: healthy.length,
       degraded: degraded.length,
@@ -79,9 +81,9 @@ export function buildTopology(
   const validity = new Validity(nowMs);
   const tiers = buildTiers(
     levels,
-    loads,
+    shares,
     (member, panic) => effectiveWeight(member, panic, settings, nowMs, validity),
-    random,
+    { random, loads },
   );
   for (const tier of tiers) for (const member of tier.members) member.viewGeneration = generation;
   for (const level of levels) for (const member of level.failed) validity.at(member.ejection.untilMs);
@@ -89,7 +91,7 @@ export function buildTopology(
     generation,
     tiers,
     probation: tiers.filter(hasLoad).flatMap((tier) => tier.members.filter(({ ejection }) => ejection.probation)),
-    panic: levels.filter((_, index) => loads.panic[index] === true).map(({ priority }) => priority),
+    panic: levels.filter((_, index) => shares.panic[index] === true).map(({ priority }) => priority),
     validUntilMs: validity.untilMs,
   };
 }
@@ -146,7 +148,7 @@ function buildTiers(
   levels: readonly Level[],
   loads: PriorityLoads,
   weightOf: (member: Member, panic: boolean) => number,
-  random: Random,
+  context: Pick<View, "random" | "loads">,
 ): Tier[] {
   const tiers: Tier[] = [];
   let upTo = 0;
@@ -155,7 +157,7 @@ function buildTiers(
     upTo += load;
     for (const member of members) member.inPanic = panic;
     const weights = members.map((member) => weightOf(member, panic));
-    tiers.push(new Tier(priority, members, weights, panic, upTo, random));
+    tiers.push(new Tier(priority, members, weights, panic, upTo, context));
   };
   for (const [index, { priority, healthy, degraded, failed }] of levels.entries()) {
     const panic = loads.panic[index] === true;
