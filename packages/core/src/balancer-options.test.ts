@@ -171,16 +171,14 @@ describe("bad options", () => {
   });
 
   it.each([
-    ["retires", "retry"],
+    ["retrys", "retry"],
     ["backend", "backends"],
     ["Strategy", "strategy"],
     ["attemptTimeout", "attemptTimeoutMs"],
     ["slowstart", "slowStart"],
   ])("get a guess of what was meant: %s → %s", (key, meant) => {
     const error = errorOf({ ...good, [key]: undefined });
-    expect(error.problems).toEqual([
-      { path: key, got: "undefined", expected: "no such option", didYouMean: meant },
-    ]);
+    expect(error.problems).toEqual([{ path: key, got: "undefined", expected: "no such option", didYouMean: meant }]);
     expect(error.message).toContain(`did you mean \`${meant}\`?`);
   });
 

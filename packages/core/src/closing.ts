@@ -39,6 +39,10 @@ function withinDrainTime(upstream: Upstream, drainMs: number, drained: Promise<u
       if (socketsDone && upstream.idle) finish();
     };
     const timer = upstream.clock.schedule(drainMs, finish);
+    if (drainMs <= 0) {
+      finish();
+      return;
+    }
     upstream.releaseListeners.add(check);
     drained.then(() => {
       socketsDone = true;

@@ -32,12 +32,7 @@ export class OptionCheck {
   }
 
   problem(path: string, got: unknown, wanted: string, didYouMean?: string): void {
-    this.#problems.push({
-      path,
-      got: show(got),
-      expected: wanted,
-      ...(didYouMean === undefined ? {} : { didYouMean }),
-    });
+    this.#add(path, show(got), wanted, didYouMean);
   }
 
   /** An object with no other keys than `keys`; `undefined` (and a problem) if it is none. */
@@ -48,7 +43,8 @@ export class OptionCheck {
     }
     for (const key of Object.keys(value)) {
       if (keys.includes(key)) continue;
-      this.problem(path === "" ? key : `${path}.${key}`, value[key], "no such option", nearest(key, keys));
+      // What it is cannot be known, so it may be a secret.
+      this.#add(path === "" ? key : `${path}.${key}`, kindOf(value[key]), "no such option", nearest(key, keys));
     }
     return value;
   }
@@ -60,8 +56,12 @@ export class OptionCheck {
 
   required<T>(path: string, value: unknown, wanted: Expected<T>): T | undefined {
     if (wanted.accepts(value)) return value;
-    this.problem(path, wanted.secret === true ? "(not shown)" : value, wanted.description);
+    this.#add(path, wanted.secret === true ? "(not shown)" : show(value), wanted.description);
     return undefined;
+  }
+
+  #add(path: string, got: string, wanted: string, didYouMean?: string): void {
+    this.#problems.push({ path, got, expected: wanted, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
 
   /** Throws one error that lists everything. */
@@ -167,18 +167,25 @@ function describeBounds({ min, max, above }: Bounds): string {
   return [lower, upper].filter((part) => part !== "").join(" and ");
 }
 
+/** The value in short. What may carry a secret in a URL is left out: user and password, query, fragment. */
 function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 79)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
-  if (typeof value === "object" && value !== null) return "an object";
-  return String(value);
+  if (typeof value !== "string")
+    return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
+  const masked = value.replace(/[^/\s]*@/g, "…@").replace(/[?#].*$/s, "…");
+  return JSON.stringify(masked.length > 80 ? `${masked.slice(0, 79)}…` : masked);
 }
 
-/** The key with the fewest edits, if that is a third of the name or less. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
+  if (value === null || value === undefined) return String(value);
+  const article = typeof value === "object" ? "an" : "a";
+  return `${article} ${typeof value === "string" ? "text" : typeof value}`;
+}
+
+/** The key with the fewest edits, if that is less than half of the name. */
 function nearest(name: string, keys: readonly string[]): string | undefined {
   let best: string | undefined;
-  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let fewest = Math.max(2, Math.floor(name.length * 0.45)) + 1;
   for (const key of keys) {
     const edits = distance(name.toLowerCase(), key.toLowerCase());
     if (edits < fewest) {

@@ -70,9 +70,7 @@ describe("a timer wheel", () => {
             cancel = () => timer.cancel();
           };
           const stop = { atMs: startMs + (cancelAfterMs ?? 0), run: () => cancel() };
-          return cancelAfterMs === undefined
-            ? [{ atMs: startMs, run: start }]
-            : [{ atMs: startMs, run: start }, stop];
+          return cancelAfterMs === undefined ? [{ atMs: startMs, run: start }] : [{ atMs: startMs, run: start }, stop];
         });
         for (const { atMs, run } of steps.sort((a, b) => a.atMs - b.atMs)) {
           platform.advanceTo(atMs);

@@ -65,7 +65,7 @@ export class TimerWheel {
   #arm(tick: number, nowMs: number): void {
     this.#armed?.cancel();
     this.#armedTick = tick;
-    this.#armed = this.#platformTimer(Math.max(0, tick * TICK_MS - nowMs), () => {
+    this.#armed = this.#platformTimer(Math.min(Math.max(0, tick * TICK_MS - nowMs), LONGEST_WAIT_MS), () => {
       this.#expire();
     });
     if (this.#awaited === 0) this.#armed.ref(false);
@@ -80,10 +80,7 @@ export class TimerWheel {
     const due = this.#takeDue(lastTick);
     this.#nextTick = lastTick + 1;
     if (this.#size > 0) this.#arm(this.#nearestTick(), nowMs);
-    for (const entry of due) {
-      if (entry.cancelled) continue;
-      entry.run();
-    }
+    runAll(due);
   }
 
   #takeDue(lastTick: number): Entry[] {
@@ -116,6 +113,17 @@ export class TimerWheel {
   }
 }
 
+/** Runs every callback, even if one throws; what it threw then reaches the platform as from any timer. */
+function runAll(due: Entry[]): void {
+  const entry = due.shift();
+  if (entry === undefined) return;
+  try {
+    if (!entry.cancelled) entry.run();
+  } finally {
+    runAll(due);
+  }
+}
+
 /** 20 ms: two ten-thousandths of the default attempt timeout, and at most 50 wake-ups a second. */
 const TICK_MS = 20;
 /** One turn takes 512 × 20 ms = 10.24 s, just over the default attempt timeout. */
@@ -123,6 +131,8 @@ const SLOTS = 512;
 const MASK = SLOTS - 1;
 /** Rounding up by a tick stays below 3 % from here on. */
 const SHORT_MS = 700;
+/** `setTimeout` keeps 31 bits; beyond them it fires at once. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 class Entry implements Timer {
   previous: Entry | undefined = undefined;

@@ -119,6 +119,10 @@ export class CallHost implements LeaseHost {
     return new FairleadError("FAIRLEAD_ERR_NO_BACKEND", `${this.name}: ${why}`);
   }
 
+  settled(): void {
+    this.upstream.changed();
+  }
+
   released(lease: ActiveLease): void {
     this.upstream.released(lease);
   }

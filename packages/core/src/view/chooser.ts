@@ -4,7 +4,15 @@ import type { Members } from "../membership/members.ts";
 import type { Random } from "../random.ts";
 import { drawAdmitting } from "../strategy/scan.ts";
 import type { Picker, PickRequest, Strategy } from "../strategy/strategy.ts";
-import type { Tier, Topology } from "./topology.ts";
+import { hasLoad, type Tier, type Topology } from "./topology.ts";
+
+/** What a pick would find. */
+export interface Peek {
+  readonly chosen: Member | undefined;
+  /** The first tier, whose order the scores follow. */
+  readonly tier: Tier | undefined;
+  readonly scores: readonly number[] | undefined;
+}
 
 /** Chooses backends for one balancer: pinned, then those that must prove themselves, then by strategy. */
 export class Chooser {
@@ -47,30 +55,35 @@ export class Chooser {
     return this.#chooseIn(this.#members.topology(nowMs), request, nowMs);
   }
 
-  /** What `choose` would return, where strategies can say so; changes nothing. */
-  peek(
-    request: PickRequest,
-    nowMs: number,
-  ): {
-    readonly chosen: Member | undefined;
-    readonly tier: Tier | undefined;
-    readonly picker: Picker | undefined;
-  } {
+  /** What `choose` would return, where that can be said; changes nothing. */
+  peek(request: PickRequest, nowMs: number): Peek {
     const topology = this.#members.topology(nowMs);
-    const pinned = request.pinned === undefined ? undefined : this.#members.get(request.pinned);
     const tier = topology.tiers[0];
     const picker = tier === undefined ? undefined : this.#picker(topology, 0, tier, request.kind ?? "request");
-    if (pinned?.admits(request, nowMs) === true) return { chosen: pinned, tier, picker };
-    if (request.pinned !== undefined && request.pinPolicy !== undefined && request.pinPolicy !== "redistribute")
-      return { chosen: undefined, tier, picker };
-    // With calls divided over several tiers, the draw decides, and asking must not draw.
-    if (topology.tiers.filter((_, index) => index === 0 || loadOf(topology.tiers, index) > 0).length > 1)
-      return { chosen: undefined, tier, picker };
-    return {
-      chosen: probe(topology, request, nowMs) ?? (picker?.peek?.(request, nowMs) as Member | undefined),
-      tier,
-      picker,
-    };
+    const scores = this.#guard(() => picker?.scores?.(nowMs));
+    const chosen = this.#peekAt(topology, picker, request, nowMs);
+    return { chosen, tier, scores };
+  }
+
+  #peekAt(topology: Topology, picker: Picker | undefined, request: PickRequest, nowMs: number): Member | undefined {
+    if (request.pinned !== undefined) {
+      const pinned = this.#members.get(request.pinned);
+      if (pinned?.admits(request, nowMs) === true) return pinned;
+      if (request.pinPolicy === "wait" || request.pinPolicy === "fail") return undefined;
+    }
+    // With calls divided over several tiers the draw decides, and asking must not draw.
+    if (topology.tiers.filter(hasLoad).length > 1) return undefined;
+    const chosen = probe(topology, request, nowMs) ?? this.#guard(() => picker?.peek?.(request, nowMs));
+    return topology.tiers.flatMap(({ members }) => members).find((member) => member === chosen);
+  }
+
+  #guard<T>(ask: () => T): T | undefined {
+    try {
+      return ask();
+    } catch (error) {
+      this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
+      return undefined;
+    }
   }
 
   #chooseIn(topology: Topology, request: PickRequest, nowMs: number): Member | undefined {
@@ -120,12 +133,7 @@ export class Chooser {
   }
 
   #build(tier: Tier, kind: RequestKind): Picker | undefined {
-    try {
-      return this.#strategy.build(tier.view(kind));
-    } catch (error) {
-      this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
-      return undefined;
-    }
+    return this.#guard(() => this.#strategy.build(tier.view(kind)));
   }
 }
 
@@ -144,10 +152,6 @@ function probe({ probation }: Topology, request: PickRequest, nowMs: number): Me
   )
     return undefined;
   return probation.find((member) => member.ejection.probation && member.admits(request, nowMs));
-}
-
-function loadOf(tiers: readonly Tier[], index: number): number {
-  return (tiers[index]?.upTo ?? 0) - (tiers[index - 1]?.upTo ?? 0);
 }
 
 /** FNV-1a, 32 bits: enough to divide keys over percentages. */

@@ -61,14 +61,17 @@ export interface Topology {
   readonly validUntilMs: number;
 }
 
+/** Counts the views of all balancers, so that a backend of another one is never taken for one of this. */
+let generations = 0;
+
 export function buildTopology(
   members: Iterable<Member>,
   settings: SharedSettings,
-  generation: number,
   nowMs: number,
   random: Random,
   loads: LoadColumns,
 ): Topology {
+  const generation = ++generations;
   const levels = groupByPriority(members);
   const shares = priorityLoads(
     levels.map(({ healthy, degraded, failed }) => ({
@@ -96,7 +99,8 @@ export function buildTopology(
   };
 }
 
-function hasLoad(tier: Tier, index: number, tiers: readonly Tier[]): boolean {
+/** Whether any call goes here first. */
+export function hasLoad(tier: Tier, index: number, tiers: readonly Tier[]): boolean {
   return tier.upTo > (tiers[index - 1]?.upTo ?? 0);
 }
 

@@ -100,16 +100,17 @@ export class LoadTable implements LoadColumns {
 
   #grow(): void {
     const size = this.latency.length * 2;
-    const grown = <T extends Float64Array | Int32Array | Uint8Array>(column: T, larger: T): T => {
-      larger.set(column);
-      return larger;
-    };
-    this.latency = grown(this.latency, new Float64Array(size));
-    this.#stamps = grown(this.#stamps, new Float64Array(size));
-    this.requests = grown(this.requests, new Int32Array(size));
-    this.connections = grown(this.connections, new Int32Array(size));
-    this.gated = grown(this.gated, new Uint8Array(size));
+    this.latency = copyInto(new Float64Array(size), this.latency);
+    this.#stamps = copyInto(new Float64Array(size), this.#stamps);
+    this.requests = copyInto(new Int32Array(size), this.requests);
+    this.connections = copyInto(new Int32Array(size), this.connections);
+    this.gated = copyInto(new Uint8Array(size), this.gated);
   }
+}
+
+function copyInto<T extends Float64Array | Int32Array | Uint8Array>(larger: T, column: T): T {
+  larger.set(column);
+  return larger;
 }
 
 /** One backend's latency, as callers see it. */

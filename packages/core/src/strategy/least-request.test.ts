@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { fakeView, repeat, tally } from "../../test/fakes.ts";
+import { leastRequest } from "./least-request.ts";
+
+describe("a least-request picker", () => {
+  it("takes the one with the fewest under way", () => {
+    const view = fakeView([1, 1, 1]);
+    for (const [index, requests] of [3, 1, 2].entries()) view.backends[index]!.requests = requests;
+    const picker = leastRequest().build(view);
+    expect(Object.fromEntries(tally(50, () => picker.pick({}, 0)))).toEqual({ b1: 50 });
+  });
+
+  it("counts load against weight: (in-flight + 1) / weight", () => {
+    const view = fakeView([1, 4]);
+    view.backends[1]!.requests = 2;
+    expect(leastRequest().build(view).pick({}, 0)?.id).toBe("b1");
+    view.backends[1]!.requests = 4;
+    expect(leastRequest().build(view).pick({}, 0)?.id).toBe("b0");
+  });
+
+  it("reads the in-flight count of its own kind", () => {
+    const view = fakeView([1, 1], { kind: "connection" });
+    view.backends[0]!.connections = 5;
+    view.backends[1]!.requests = 50;
+    expect(leastRequest().build(view).pick({ kind: "connection" }, 0)?.id).toBe("b1");
+  });
+
+  it("breaks ties at random, evenly", () => {
+    const picker = leastRequest().build(fakeView(repeat(5, () => 1)));
+    for (const count of tally(20_000, () => picker.pick({}, 0)).values())
+      expect(Math.abs(count / 20_000 - 0.2)).toBeLessThan(0.015);
+  });
+
+  it("breaks ties evenly beside a closed one too, so that no neighbour gets its load", () => {
+    const view = fakeView(repeat(5, () => 1));
+    view.backends[1]!.open = false;
+    const picker = leastRequest().build(view);
+    const counts = tally(20_000, () => picker.pick({}, 0));
+    expect(counts.size).toBe(4);
+    for (const count of counts.values()) expect(Math.abs(count / 20_000 - 0.25)).toBeLessThan(0.015);
+  });
+
+  it("weighs load more with a higher bias", () => {
+    const view = fakeView([1, 4]);
+    view.backends[1]!.requests = 2;
+    // 1 against 3² / 4.
+    expect(leastRequest({ bias: 2 }).build(view).pick({}, 0)?.id).toBe("b0");
+  });
+
+  it("ignores load with a bias of 0, and shares by weight", () => {
+    const view = fakeView([2, 1]);
+    view.backends[0]!.requests = 100;
+    const picker = leastRequest({ bias: 0 }).build(view);
+    const share = (tally(3_000, () => picker.pick({}, 0)).get("b0") ?? 0) / 3_000;
+    expect(Math.abs(share - 2 / 3)).toBeLessThan(0.05);
+  });
+
+  it("says nobody when nobody admits", () => {
+    const view = fakeView([1, 1]);
+    expect(leastRequest().build(view).pick({ tried: new Set(view.backends) }, 0)).toBeUndefined();
+  });
+
+  it("scores what it compares", () => {
+    const view = fakeView([1, 2]);
+    view.backends[1]!.requests = 3;
+    expect(leastRequest().build(view).scores?.(0)).toEqual([1, 2]);
+  });
+});
+
+describe("a least-request picker above 32 backends", () => {
+  it("takes the least of a sample: with one idle in 33, far more often than by chance", () => {
+    const view = fakeView(repeat(33, () => 1));
+    for (const backend of view.backends.slice(1)) backend.requests = 10;
+    const picker = leastRequest({ sample: 32 }).build(view);
+    expect((tally(1_000, () => picker.pick({}, 0)).get("b0") ?? 0) / 1_000).toBeGreaterThan(0.6);
+  });
+
+  it("draws four unless told otherwise, distinct ones: an idle one in 40 is seen in a tenth of the picks", () => {
+    const view = fakeView(repeat(40, () => 1));
+    for (const backend of view.backends.slice(1)) backend.requests = 10;
+    const picker = leastRequest().build(view);
+    expect(Math.abs((tally(20_000, () => picker.pick({}, 0)).get("b0") ?? 0) / 20_000 - 0.1)).toBeLessThan(0.01);
+  });
+
+  it("finds the only open one even if the sample misses it", () => {
+    const view = fakeView(repeat(200, () => 1));
+    for (const backend of view.backends.slice(1)) backend.open = false;
+    const picker = leastRequest().build(view);
+    expect(Object.fromEntries(tally(100, () => picker.pick({}, 0)))).toEqual({ b0: 100 });
+  });
+});
