@@ -101,7 +101,7 @@ class UpstreamBalancer implements Balancer {
 
   tryAcquire(request: PickRequest = NO_REQUEST): Lease | undefined {
     if (this.#state !== "open") return undefined;
-    const lease = this.#host.tryLease(request, this.clock.now());
+    const lease = this.#host.firstLease(request, this.clock.now());
     if (lease !== undefined) this.#upstream.leases.add(lease);
     return lease;
   }
@@ -165,10 +165,10 @@ class UpstreamBalancer implements Balancer {
     this.#upstream.members.setWeight(this.#member(id), weight);
   }
 
-  drain(id: string, { deadlineMs = DRAIN_DEADLINE_MS }: DrainOptions = {}): Promise<void> {
+  async drain(id: string, { deadlineMs = DRAIN_DEADLINE_MS }: DrainOptions = {}): Promise<void> {
     const member = this.#member(id);
     this.#upstream.members.setState(member, "draining");
-    return awaitDrained(this.#upstream, member, deadlineMs);
+    await awaitDrained(this.#upstream, member, deadlineMs);
   }
 
   // Options

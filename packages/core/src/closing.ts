@@ -4,7 +4,7 @@ import type { Upstream } from "./upstream.ts";
 const DRAIN_MS = 10_000;
 
 /**
- * Ends everything of an upstream, in this order: attachments are asked to finish, leases are waited for, what is left is
+ * Ends everything of an upstream, in this order: nothing is repeated any more, attachments are asked to finish, leases are waited for, what is left is
  * aborted, attachments are freed, then discovery and members. New work has been refused before.
  */
 export async function closeUpstream(
@@ -13,6 +13,8 @@ export async function closeUpstream(
   closeDiscovery: () => void,
   drainMs: number = DRAIN_MS,
 ): Promise<void> {
+  upstream.closing = true;
+  upstream.calls.stopRepeating();
   const drained = Promise.all(
     [...upstream.attachments].map((attachment) => guarded(upstream, "attachment drain", () => attachment.drain?.())),
   );

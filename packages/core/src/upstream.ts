@@ -9,6 +9,7 @@ import type { BreakerProvider } from "./gate/breaker.ts";
 import { Members } from "./membership/members.ts";
 import type { Random } from "./random.ts";
 import type { BudgetSettings, SharedSettings } from "./settings.ts";
+import { catchLater } from "./telemetry/callbacks.ts";
 import { CallCounters } from "./telemetry/counters.ts";
 import { Announcer } from "./telemetry/events.ts";
 import type { Json, TelemetrySection } from "./telemetry/snapshot.ts";
@@ -28,6 +29,8 @@ export class Upstream {
   /** Leases taken by hand. */
   readonly leases: Set<ActiveLease> = new Set();
   readonly attachments: Set<Attachment> = new Set();
+  /** New work is refused, and nothing is repeated any more. */
+  closing = false;
   retryBudget: Budget | undefined;
   requeueBudget: Budget | undefined;
   readonly #shared: Map<symbol, unknown> = new Map();
@@ -68,10 +71,9 @@ export class Upstream {
 
   configure(settings: SharedSettings): void {
     const nowMs = this.clock.now();
-    this.members.settings = settings;
     this.retryBudget = reconfigured(this.retryBudget, settings.retryBudget, nowMs);
     this.requeueBudget = reconfigured(this.requeueBudget, settings.requeueBudget, nowMs);
-    this.members.invalidate();
+    this.members.settings = settings;
   }
 
   /** Resolves when the first complete set has come. */
@@ -151,7 +153,11 @@ export class Upstream {
     for (const section of this.#sections.values()) {
       try {
         const answer = ask(section);
-        if (answer !== undefined) answers[section.name] = answer;
+        if (answer === undefined) continue;
+        // What is no JSON would break whoever sends the snapshot on.
+        if (!catchLater(answer, (error) => this.callbackFailed(`section ${section.name}`, error))) {
+          answers[section.name] = JSON.parse(JSON.stringify(answer)) as Json;
+        }
       } catch (error) {
         this.callbackFailed(`section ${section.name}`, error);
       }

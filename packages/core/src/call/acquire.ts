@@ -20,31 +20,29 @@ export function acquireLease(
       reject(signal.reason);
       return;
     }
-    const lease = host.queue.length === 0 ? host.tryLease(request, host.now()) : undefined;
+    const lease = host.firstLease(request, host.now());
     if (lease !== undefined) {
       resolve(lease);
       return;
     }
+    const settled = (): void => signal?.removeEventListener("abort", onAbort);
+    const serve = (served: ActiveLease): void => {
+      settled();
+      resolve(served);
+    };
+    const fail = (error: unknown): void => {
+      settled();
+      reject(error);
+    };
+    let leave: (() => void) | undefined;
     const onAbort = (): void => {
-      leave();
+      leave?.();
       reject(signal?.reason);
     };
-    const limitMs =
-      deadlineMs ?? (host.settings.deadlineMs === false ? Number.POSITIVE_INFINITY : host.settings.deadlineMs);
-    const leave = host.waitForLease(
-      request,
-      limitMs,
-      (served) => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve(served);
-      },
-      (error) => {
-        signal?.removeEventListener("abort", onAbort);
-        reject(error);
-      },
-      limitMs,
-    );
     signal?.addEventListener("abort", onAbort, { once: true });
+    const { deadlineMs: longest } = host.settings;
+    const limitMs = deadlineMs ?? (longest === false ? Number.POSITIVE_INFINITY : longest);
+    leave = host.waitForLease(request, limitMs, serve, fail, limitMs);
   });
 }
 

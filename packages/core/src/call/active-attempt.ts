@@ -1,5 +1,6 @@
 import type { Timer } from "../clock.ts";
 import type { Member } from "../membership/member.ts";
+import { catchLater } from "../telemetry/callbacks.ts";
 import type { Attempt } from "./attempt.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { Report } from "./outcome.ts";
@@ -9,6 +10,7 @@ export interface AttemptOwner {
   now(): number;
   /** The lease is back: nothing of the call is left on a backend. */
   attemptReleased(attempt: ActiveAttempt): void;
+  callbackFailed(where: string, error: unknown): void;
 }
 
 /**
@@ -32,7 +34,7 @@ export class ActiveAttempt implements Attempt {
   #aborted = false;
   #reason: unknown = undefined;
   #controller: AbortController | undefined = undefined;
-  #listener: ((reason: unknown) => void) | undefined = undefined;
+  #listeners: ((reason: unknown) => void)[] | undefined = undefined;
 
   constructor(owner: AttemptOwner, lease: ActiveLease, number: number, giveUpAtMs: number) {
     this.#owner = owner;
@@ -60,8 +62,9 @@ export class ActiveAttempt implements Attempt {
   }
 
   onAbort(listener: (reason: unknown) => void): void {
-    if (this.#aborted) listener(this.#reason);
-    else this.#listener = listener;
+    if (this.#aborted) this.#notify(listener);
+    else if (this.#listeners === undefined) this.#listeners = [listener];
+    else this.#listeners.push(listener);
   }
 
   markSent(sent = true): void {
@@ -89,10 +92,19 @@ export class ActiveAttempt implements Attempt {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    const listener = this.#listener;
-    this.#listener = undefined;
+    const listeners = this.#listeners ?? [];
+    this.#listeners = undefined;
     this.#controller?.abort(reason);
-    listener?.(reason);
+    for (const listener of listeners) this.#notify(listener);
+  }
+
+  #notify(listener: (reason: unknown) => void): void {
+    try {
+      const answer: unknown = (listener as (reason: unknown) => unknown)(this.#reason);
+      catchLater(answer, (error) => this.#owner.callbackFailed("onAbort", error));
+    } catch (error) {
+      this.#owner.callbackFailed("onAbort", error);
+    }
   }
 
   /** The function that made the attempt has settled. */

@@ -12,7 +12,7 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Milliseconds until this attempt is given up; `Infinity` without limits. */
   readonly remainingMs: number;
-  /** Cheaper than `signal`: called at most once, with the reason, when the attempt is given up. */
+  /** Cheaper than `signal`: `listener` is called once, with the reason, when the attempt is given up. */
   onAbort(listener: (reason: unknown) => void): void;
   /**
    * Says whether the request may have been sent. An attempt that says `false` first and never `true` is `unreached` when

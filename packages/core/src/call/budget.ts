@@ -54,6 +54,14 @@ export class Budget {
     return true;
   }
 
+  /** What was taken is not used after all. */
+  giveBack(nowMs: number): void {
+    this.#advance(nowMs);
+    const index = this.#slot % SLOTS;
+    if ((this.#spent[index] ?? 0) > 0) this.#spent[index] = (this.#spent[index] ?? 0) - 1;
+    else this.#reserve = Math.min(this.#settings.burst, this.#reserve + 1);
+  }
+
   /** Extra attempts that could be taken now. */
   available(nowMs: number): number {
     this.#advance(nowMs);

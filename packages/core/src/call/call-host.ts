@@ -74,6 +74,15 @@ export class CallHost implements LeaseHost {
     return this.clock.now();
   }
 
+  /** For a call's first attempt: those who wait already come first. */
+  firstLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
+    if (this.queue.length > 0) {
+      this.queue.serve();
+      if (this.queue.length > 0 && request.pinned === undefined) return undefined;
+    }
+    return this.tryLease(request, nowMs);
+  }
+
   /** view ─▶ pick ─▶ lease */
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
     const member = this.chooser.choose(request, nowMs);

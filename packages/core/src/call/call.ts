@@ -1,20 +1,24 @@
 import type { FairleadError } from "../errors.ts";
-import type { RetrySettings } from "../settings.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
 import type { Attempt, CallOptions } from "./attempt.ts";
 import type { CallHost } from "./call-host.ts";
-import { classifyResult } from "./classifier.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report, SUCCESS } from "./outcome.ts";
-import { Repeats, timeoutError } from "./repeats.ts";
+import { type Repeat, Repeats, timeoutError } from "./repeats.ts";
 import { lastResort, pickRequestOf, withTried } from "./request.ts";
-import { mergeRetry } from "./retry.ts";
-import { judge } from "./verdict.ts";
+import { discardValue, judge } from "./verdict.ts";
 
 /** How an attempt came out, until the call knows whether that is its answer. */
 type Ending<T> = { readonly failed: false; readonly value: T } | { readonly failed: true; readonly error: unknown };
+
+/** An attempt that was no success, with its verdict and what came of it. */
+interface Last<T> {
+  readonly attempt: ActiveAttempt;
+  readonly report: Report;
+  readonly ending: Ending<T>;
+}
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> implements AttemptOwner, OpenCall {
@@ -31,10 +35,12 @@ export class Call<T> implements AttemptOwner, OpenCall {
   /** The attempt under way, or the one whose answer is still held. */
   #attempt: ActiveAttempt | undefined = undefined;
   #attempts = 0;
-  /** Attempts that timed out but whose functions have not settled. */
+  /** Attempts that the call is done with, but whose leases are not back: they timed out, or somebody holds them. */
   #abandoned: Set<ActiveAttempt> | undefined = undefined;
   /** Made when an attempt is no success. */
   #repeats: Repeats | undefined = undefined;
+  /** What the repeat that is being prepared will replace. */
+  #replaced: Last<T> | undefined = undefined;
   /** Ends the present wait: back-off or queue. */
   #endWait: (() => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
@@ -73,6 +79,18 @@ export class Call<T> implements AttemptOwner, OpenCall {
     for (const attempt of this.#abandoned ?? []) attempt.releaseNow();
   }
 
+  callbackFailed(where: string, error: unknown): void {
+    this.#host.callbackFailed(where, error);
+  }
+
+  stopRepeating(): void {
+    const last = this.#replaced;
+    if (last === undefined || this.#endWait === undefined) return;
+    this.#endWait();
+    this.#endWait = undefined;
+    this.#exhausted(last);
+  }
+
   attemptReleased(attempt: ActiveAttempt): void {
     if (attempt === this.#attempt) this.#attempt = undefined;
     this.#abandoned?.delete(attempt);
@@ -82,15 +100,18 @@ export class Call<T> implements AttemptOwner, OpenCall {
   // A backend
 
   #acquire(nowMs: number): void {
-    const lease = this.#host.tryLease(this.#request, nowMs);
+    const lease = this.#host.firstLease(this.#request, nowMs);
     if (lease === undefined) this.#wait((error) => this.#fail(error, undefined));
     else this.#attemptOn(lease, nowMs);
   }
 
-  #wait(fail: (error: unknown) => void): void {
+  #wait(
+    fail: (error: unknown) => void,
+    go: (lease: ActiveLease) => void = (lease) => this.#attemptOn(lease, this.now()),
+  ): void {
     const serve = (lease: ActiveLease): void => {
       this.#endWait = undefined;
-      this.#attemptOn(lease, this.now());
+      go(lease);
     };
     this.#endWait = this.#host.waitForLease(this.#request, this.#deadlineAtMs - this.now(), serve, fail);
   }
@@ -100,6 +121,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
   #attemptOn(lease: ActiveLease, nowMs: number): void {
     const giveUpAtMs = this.#giveUpAtMs(nowMs);
     const attempt = new ActiveAttempt(this, lease, ++this.#attempts, giveUpAtMs);
+    if (this.#attempt !== undefined) this.#abandon(this.#attempt);
     this.#attempt = attempt;
     if (giveUpAtMs !== Number.POSITIVE_INFINITY) {
       attempt.timer = this.#host.clock.schedule(giveUpAtMs - nowMs, () => this.#timedOut(attempt));
@@ -127,13 +149,13 @@ export class Call<T> implements AttemptOwner, OpenCall {
     attempt.end();
     if (attempt.lease.settled) {
       // Nobody waits for it any more: it timed out, or the caller left.
-      this.#discard(value);
+      discardValue(this.#host, this.#options, value);
       attempt.finish();
     } else if (this.#options.classify === undefined && this.#host.settings.classify === undefined) {
-      this.#settle(attempt, SUCCESS, { failed: false, value }, false);
+      this.#settle(attempt, SUCCESS, { failed: false, value }, undefined);
     } else {
-      const report = this.#judge({ failed: false, value }, true);
-      this.#settle(attempt, report, { failed: false, value }, false);
+      const report = judge(this.#host, this.#options.classify, { failed: false, value, sent: true });
+      this.#settle(attempt, report, { failed: false, value }, undefined);
     }
   }
 
@@ -141,8 +163,9 @@ export class Call<T> implements AttemptOwner, OpenCall {
     attempt.end();
     if (attempt.lease.settled) attempt.finish();
     else {
-      const report = this.#judge({ failed: true, error }, attempt.sent !== false);
-      this.#settle(attempt, report, { failed: true, error }, false);
+      const sent = attempt.sent !== false;
+      const report = judge(this.#host, this.#options.classify, { failed: true, error, sent });
+      this.#settle(attempt, report, { failed: true, error }, undefined);
     }
   }
 
@@ -158,50 +181,40 @@ export class Call<T> implements AttemptOwner, OpenCall {
       this.#repeats?.records ?? [],
     );
     this.#host.counters.timeouts++;
-    this.#abandoned ??= new Set();
-    this.#abandoned.add(attempt);
-    this.#attempt = undefined;
-    this.#settle(attempt, { outcome, origin: "local", errorCode: error.code }, { failed: true, error }, true);
+    this.#abandon(attempt);
+    this.#settle(attempt, { outcome, origin: "local", errorCode: error.code }, { failed: true, error }, error);
     attempt.abort(error);
   }
 
-  #judge(ending: Ending<T>, sent: boolean): Report {
-    const ofCall = this.#options.classify;
-    const ofBalancer = this.#host.settings.classify;
-    const result = { ...ending, sent };
-    if (ofCall === undefined && ofBalancer === undefined) return classifyResult(result);
-    return judge(result, ofCall, ofBalancer, (where, error) => this.#host.callbackFailed(where, error));
+  #abandon(attempt: ActiveAttempt): void {
+    this.#abandoned ??= new Set();
+    this.#abandoned.add(attempt);
+    this.#attempt = undefined;
   }
 
   // After it
 
-  #settle(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timedOut: boolean): void {
+  #settle(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timeout: FairleadError | undefined): void {
     attempt.timer?.cancel();
     const nowMs = this.now();
     attempt.lease.settleAt(report, nowMs);
     if (report.outcome === "success") this.#answer(attempt, ending, report);
-    else this.#repeatOrAnswer(attempt, ending, report, timedOut, nowMs);
+    else this.#repeatOrAnswer({ attempt, report, ending }, timeout, nowMs);
   }
 
-  #repeatOrAnswer(attempt: ActiveAttempt, ending: Ending<T>, report: Report, timedOut: boolean, nowMs: number): void {
-    this.#repeats ??= new Repeats(this.#host, this.#retrySettings(), this.#options.idempotent === true);
-    const next = this.#repeats.after(attempt, report, timedOut, nowMs, this.#deadlineAtMs);
-    if (next.kind === "answer") this.#answer(attempt, ending, report);
-    else if (next.kind === "exhausted") this.#exhausted(attempt, ending, report);
+  #repeatOrAnswer(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void {
+    this.#repeats ??= new Repeats(this.#host, this.#options);
+    const next = this.#repeats.after(last.attempt, last.report, timeout, nowMs, this.#deadlineAtMs);
+    if (next.kind === "answer") this.#answer(last.attempt, last.ending, last.report);
+    else if (next.kind === "exhausted") this.#exhausted(last);
     else {
-      this.#request = withTried(this.#request, attempt.backend);
+      this.#request = withTried(this.#request, last.attempt.backend);
       // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
-      if (ending.failed) attempt.finish();
-      if (next.delayMs === 0) this.#again(attempt, ending, report, next.kind);
-      else this.#pause(next.delayMs, () => this.#again(attempt, ending, report, next.kind));
+      if (last.ending.failed) last.attempt.finish();
+      this.#replaced = last;
+      if (next.delayMs === 0) this.#again(last, next);
+      else this.#pause(next.delayMs, () => this.#again(last, next));
     }
-  }
-
-  #retrySettings(): RetrySettings | undefined {
-    const { retry } = this.#options;
-    return retry === undefined
-      ? this.#host.settings.retry
-      : mergeRetry(this.#host.settings.retry, retry, this.#host.defaultRetry);
   }
 
   #pause(delayMs: number, then: () => void): void {
@@ -213,23 +226,35 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   /** Another backend; for a retry any backend that admits it; or none: then the last ending stands. */
-  #again(attempt: ActiveAttempt, ending: Ending<T>, report: Report, kind: "retry" | "requeue"): void {
+  #again(last: Last<T>, repeat: Repeat): void {
     const nowMs = this.now();
     let lease = this.#host.tryLease(this.#request, nowMs);
     // What was refused a moment ago is refused again: a requeue goes elsewhere or waits.
-    if (lease === undefined && kind === "retry") lease = this.#host.tryLease(lastResort(this.#request), nowMs);
-    if (lease !== undefined) {
-      if (!ending.failed) {
-        this.#discard(ending.value);
-        attempt.finish();
-      }
-      this.#attemptOn(lease, nowMs);
-    } else if (ending.failed) {
+    if (lease === undefined && repeat.kind === "retry") lease = this.#host.tryLease(lastResort(this.#request), nowMs);
+    const nobody = (): void => {
+      this.#repeats?.abandoned(repeat.kind, this.now());
+      this.#exhausted(last);
+    };
+    if (lease !== undefined) this.#repeatOn(lease, repeat, nowMs);
+    else if (last.ending.failed) {
       this.#request = lastResort(this.#request);
-      this.#wait(() => this.#exhausted(attempt, ending, report));
-    } else {
-      this.#exhausted(attempt, ending, report);
-    }
+      this.#wait(nobody, (served) => this.#repeatOn(served, repeat, this.now()));
+    } else nobody();
+  }
+
+  #repeatOn(lease: ActiveLease, repeat: Repeat, nowMs: number): void {
+    this.#repeats?.begun(repeat.kind, repeat.delayMs);
+    this.#dropReplaced();
+    this.#attemptOn(lease, nowMs);
+  }
+
+  /** What another attempt replaces, or nobody waits for any more. */
+  #dropReplaced(): void {
+    const last = this.#replaced;
+    this.#replaced = undefined;
+    if (last === undefined || last.ending.failed) return;
+    discardValue(this.#host, this.#options, last.ending.value);
+    last.attempt.finish();
   }
 
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
@@ -244,7 +269,8 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   /** Nothing is left to try: the last answer, or an error that names every attempt. */
-  #exhausted(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
+  #exhausted({ attempt, report, ending }: Last<T>): void {
+    this.#replaced = undefined;
     if (!ending.failed) this.#answer(attempt, ending, report);
     else this.#answer(attempt, { failed: true, error: this.#repeats?.exhausted(ending.error) ?? ending.error }, report);
   }
@@ -273,24 +299,17 @@ export class Call<T> implements AttemptOwner, OpenCall {
     else attempt?.lease.settle(report);
     this.#answered = true;
     this.#reject(error);
+    this.#dropReplaced();
     // The lease is given back when the attempt's function has settled: the work goes on until then.
     attempt?.finish();
     this.#endIfDone();
   }
 
-  /** Nothing of the call is left on any backend. */
+  /** The caller's signal is heard until the answer's body has ended, the call itself until all its leases are back. */
   #endIfDone(): void {
-    if (this.#attempt !== undefined || (this.#abandoned?.size ?? 0) > 0) return;
-    this.#host.upstream.calls.delete(this);
+    if (this.#attempt !== undefined) return;
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  #discard(value: T): void {
-    try {
-      this.#options.discard?.(value);
-    } catch (error) {
-      this.#host.callbackFailed("discard", error);
-    }
+    if ((this.#abandoned?.size ?? 0) === 0) this.#host.upstream.calls.delete(this);
   }
 }
 

@@ -49,7 +49,9 @@ export class ActiveLease implements Lease {
     this.settled = true;
     const { backend } = this;
     backend.breaker?.report(this.#breakerGeneration, report, nowMs);
-    const latencyMs = report.latencyMs ?? nowMs - this.startedAtMs;
+    const given = report.latencyMs ?? -1;
+    // Whatever a transport measured, a load is a number.
+    const latencyMs = given >= 0 && given < Number.POSITIVE_INFINITY ? given : nowMs - this.startedAtMs;
     if (this.#probe) backend.ejection.leaveProbe(this.#ejectionGeneration);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, nowMs);
     this.#host.settled();

@@ -4,6 +4,8 @@ import type { FairleadError } from "../errors.ts";
 export interface OpenCall {
   previous: OpenCall | undefined;
   next: OpenCall | undefined;
+  /** The balancer begins to close: a call between two attempts ends with what it has. */
+  stopRepeating(): void;
   /** The balancer closes: the call ends, whatever it is doing, body included. */
   close(error: FairleadError): void;
 }
@@ -27,11 +29,20 @@ export class OpenCalls {
     call.next = undefined;
   }
 
-  closeAll(error: FairleadError): void {
+  stopRepeating(): void {
     for (let call = this.#first; call !== undefined; ) {
+      // Ending one takes it out of the list.
       const { next } = call;
-      call.close(error);
+      call.stopRepeating();
       call = next;
+    }
+  }
+
+  closeAll(error: FairleadError): void {
+    // Ending one may end others, so that each time the first one left is next.
+    for (let call = this.#first; call !== undefined; call = this.#first) {
+      call.close(error);
+      this.delete(call);
     }
   }
 }

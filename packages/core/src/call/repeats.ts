@@ -1,9 +1,11 @@
 import { type AttemptRecord, describeAttempts, FairleadError } from "../errors.ts";
 import type { RetrySettings } from "../settings.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
+import type { CallOptions } from "./attempt.ts";
+import type { Budget } from "./budget.ts";
 import type { CallHost } from "./call-host.ts";
 import type { Report } from "./outcome.ts";
-import { backoffMs, type RepeatKind, repeatKind } from "./retry.ts";
+import { backoffMs, mergeRetry, type RepeatKind, repeatKind } from "./retry.ts";
 
 /** What follows an attempt that was no success. */
 export type Next =
@@ -11,7 +13,12 @@ export type Next =
   | { readonly kind: "answer" }
   /** It would be repeated, but limit, budget or deadline forbid it. */
   | { readonly kind: "exhausted" }
-  | { readonly kind: "retry" | "requeue"; readonly delayMs: number };
+  | Repeat;
+
+export interface Repeat {
+  readonly kind: "retry" | "requeue";
+  readonly delayMs: number;
+}
 
 /** The history of a call that did not succeed at once, and what it may still try. */
 export class Repeats {
@@ -21,31 +28,53 @@ export class Repeats {
   readonly #records: AttemptRecord[] = [];
   #retries = 0;
   #requeues = 0;
+  /** The last attempt timed out: its error names every attempt itself. */
+  #timeout: FairleadError | undefined = undefined;
 
-  constructor(host: CallHost, retry: RetrySettings | undefined, idempotent: boolean) {
+  constructor(host: CallHost, { retry, idempotent }: Pick<CallOptions<never>, "retry" | "idempotent">) {
+    const { settings, defaultRetry } = host;
     this.#host = host;
-    this.#retry = retry;
-    this.#idempotent = idempotent;
+    this.#retry = retry === undefined ? settings.retry : mergeRetry(settings.retry, retry, defaultRetry);
+    this.#idempotent = idempotent === true;
   }
 
   /** Notes the attempt and decides what comes next; a repeat is paid for at once. */
-  after(attempt: ActiveAttempt, report: Report, timedOut: boolean, nowMs: number, deadlineAtMs: number): Next {
+  after(
+    attempt: ActiveAttempt,
+    report: Report,
+    timeout: FairleadError | undefined,
+    nowMs: number,
+    deadlineAtMs: number,
+  ): Next {
     this.#note(attempt, report, nowMs);
-    const wanted = repeatKind(report, this.#idempotent, timedOut, this.#retry ?? this.#host.defaultRetry);
+    this.#timeout = timeout;
+    const settings = this.#retry ?? this.#host.defaultRetry;
+    const wanted = repeatKind(report, this.#idempotent, timeout !== undefined, settings);
     if (wanted === undefined) return { kind: "answer" };
-    const kind = this.#allowed(wanted);
+    const kind = this.#host.upstream.closing ? undefined : this.#allowed(wanted);
     if (kind === undefined) return { kind: "exhausted" };
     const delayMs = this.#delayMs(kind, report);
     if (nowMs + delayMs >= deadlineAtMs || !this.#withdraw(kind, nowMs)) return { kind: "exhausted" };
-    const { announcer, name } = this.#host;
+    return { kind, delayMs };
+  }
+
+  /** The repeat begins. */
+  begun(kind: "retry" | "requeue", delayMs: number): void {
+    const { announcer, name, counters } = this.#host;
+    if (kind === "retry") counters.retries++;
+    else counters.requeues++;
     const record = this.#records.at(-1);
     if (record !== undefined) announcer.emit("attemptRetried", () => ({ upstream: name, attempt: record, delayMs }));
-    return { kind, delayMs };
+  }
+
+  /** Nobody takes the repeat. */
+  abandoned(kind: "retry" | "requeue", nowMs: number): void {
+    this.#budget(kind)?.giveBack(nowMs);
   }
 
   /** The error of a call that has run out of attempts, naming each; the plain one if it does so or stands alone. */
   exhausted(cause: unknown): unknown {
-    if (this.#records.length < 2 || cause instanceof FairleadError) return cause;
+    if (this.#records.length < 2 || cause === this.#timeout) return cause;
     const message = `${this.#host.name}: no backend answered in ${this.#records.length} attempts: ${describeAttempts(this.#records)}`;
     return new FairleadError("FAIRLEAD_ERR_RETRIES_EXHAUSTED", message, { cause, attempts: this.#records });
   }
@@ -68,20 +97,18 @@ export class Repeats {
 
   #withdraw(kind: "retry" | "requeue", nowMs: number): boolean {
     const { counters, announcer, name } = this.#host;
-    const budget = kind === "retry" ? this.#host.retryBudget : this.#host.requeueBudget;
-    if (budget !== undefined && !budget.withdraw(nowMs)) {
+    if (this.#budget(kind)?.withdraw(nowMs) === false) {
       counters.retriesDenied++;
       announcer.emit("budgetExhausted", () => ({ upstream: name, budget: kind }));
       return false;
     }
-    if (kind === "retry") {
-      this.#retries++;
-      counters.retries++;
-    } else {
-      this.#requeues++;
-      counters.requeues++;
-    }
+    if (kind === "retry") this.#retries++;
+    else this.#requeues++;
     return true;
+  }
+
+  #budget(kind: "retry" | "requeue"): Budget | undefined {
+    return kind === "retry" ? this.#host.retryBudget : this.#host.requeueBudget;
   }
 
   #note(attempt: ActiveAttempt, report: Report, nowMs: number): void {

@@ -111,6 +111,12 @@ export class Member implements Backend {
     return this.ejection.hasFreeProbe(nowMs);
   }
 
+  /** Back in play as if it had never failed. */
+  acquit(): void {
+    this.ejection.reset();
+    this.refreshGate();
+  }
+
   /** To be called after any change of what the gate looks at: notes whether it has to be asked at all. */
   refreshGate(): void {
     const gated =
@@ -126,8 +132,11 @@ export class Member implements Backend {
   /** Takes in the verdict on load and counters; connections tell nothing about request latency. */
   record(kind: RequestKind, report: Report, latencyMs: number, nowMs: number): void {
     this.counters.count(report.outcome);
-    if (kind === "connection" || report.outcome === "ignored") return;
-    if (report.outcome === "success") {
+    if (kind === "connection") return;
+    if (report.outcome === "ignored") {
+      // No blame; but a backend must not look fast because nobody has the patience to wait for it.
+      this.loads.observeAtLeast(this.row, latencyMs, nowMs);
+    } else if (report.outcome === "success") {
       this.counters.latency.record(latencyMs);
       this.loads.observe(this.row, latencyMs, nowMs);
     } else {

@@ -14,7 +14,7 @@ import type { ResolvedSpec } from "./spec.ts";
 
 /** τ of all latencies: how fast a slow answer is forgotten (Finagle's default). */
 const DECAY_MS = 10_000;
-/** Verdicts on health that come in a burst make one new view, not one each. The gate closes at once all the same. */
+/** Views follow verdicts on health at least this far apart, so that a burst makes few. The gate closes at once anyway. */
 const COALESCE_MS = 10;
 
 export interface MembersContext {
@@ -30,11 +30,12 @@ export interface MembersContext {
 
 /** The backends of one upstream with all that is known of them: shared by a balancer and those derived from it. */
 export class Members {
-  settings: SharedSettings;
+  #settings: SharedSettings;
   readonly #context: MembersContext;
   readonly #byId = new Map<string, Member>();
   readonly #loads: LoadTable;
   #topology: Topology | undefined;
+  #builtAtMs: number = Number.NEGATIVE_INFINITY;
   /** The current view serves no longer than this. */
   #validUntilMs = Number.NEGATIVE_INFINITY;
   /** Whether a complete set has ever come. */
@@ -42,8 +43,18 @@ export class Members {
 
   constructor(context: MembersContext, settings: SharedSettings) {
     this.#context = context;
-    this.settings = settings;
+    this.#settings = settings;
     this.#loads = new LoadTable(DECAY_MS, context.clock.now());
+  }
+
+  get settings(): SharedSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: SharedSettings) {
+    this.#settings = settings;
+    if (settings.ejection === undefined) for (const member of this.#byId.values()) member.acquit();
+    this.invalidate();
   }
 
   get all(): Member[] {
@@ -70,6 +81,7 @@ export class Members {
     const topology = buildTopology(this.#byId.values(), this.settings, nowMs, this.#context.random, this.#loads);
     this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
     this.#topology = topology;
+    this.#builtAtMs = nowMs;
     this.#validUntilMs = topology.validUntilMs;
     return topology;
   }
@@ -136,7 +148,7 @@ export class Members {
   setState(member: Member, state: AdminState | undefined): void {
     member.override(state);
     if (state === undefined) {
-      member.ejection.reset();
+      member.acquit();
       this.#endPause(member);
     }
     this.invalidate();
@@ -161,6 +173,7 @@ export class Members {
       const change = member.ejection.report(generation, report.outcome, nowMs, ejection);
       if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs);
     }
+    if (report.outcome === "ignored") return;
     if (report.retryAfterMs !== undefined && report.retryAfterMs > 0) this.#pause(member, report.retryAfterMs, nowMs);
     else if (member.pausedUntilMs > 0 && nowMs >= member.pausedUntilMs) this.#endPause(member);
   }
@@ -177,7 +190,7 @@ export class Members {
       return;
     }
     member.counters.ejections++;
-    this.#validUntilMs = Math.min(this.#validUntilMs, nowMs + COALESCE_MS);
+    this.#validUntilMs = Math.min(this.#validUntilMs, Math.max(nowMs, this.#builtAtMs + COALESCE_MS));
     announcer.emit("backendEjected", () => ({
       upstream,
       backend: member.id,

@@ -24,7 +24,8 @@ export class Supervisor {
   readonly #upstream: Upstream;
   readonly #configure: (settings: DiscoveredSettings) => void;
   readonly #abort = new AbortController();
-  readonly #refreshes = new Refreshes();
+  /** Of the watch under way. */
+  #refreshes = new Refreshes();
   #restart: Timer | undefined;
   #failures = 0;
   #status: BalancerSnapshot["discovery"];
@@ -57,6 +58,7 @@ export class Supervisor {
   }
 
   async #watch(): Promise<void> {
+    this.#refreshes = this.#refreshes.successor();
     const { clock, random } = this.#upstream;
     try {
       for await (const update of this.#discovery.watch({
@@ -66,7 +68,7 @@ export class Supervisor {
         refreshes: this.#refreshes,
       })) {
         if (this.#abort.signal.aborted) return;
-        this.#take(update);
+        if (!this.#upstream.closing) this.#take(update);
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#failed(error);

@@ -1,6 +1,5 @@
 import type { Backend } from "../backend.ts";
 import { expected, OptionCheck } from "../options.ts";
-import { below } from "../random.ts";
 import { AliasTable } from "./alias-table.ts";
 import { drawAdmitting, FULL_SCAN_LIMIT } from "./scan.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
@@ -9,41 +8,42 @@ import { type Places, Turns } from "./turns.ts";
 export interface LeastRequestOptions {
   /** Above 32 backends: how many are drawn and compared; whole, 2…32. Default 4. */
   readonly sample?: number | undefined;
-  /** How much load counts against weight: cost (in-flight + 1)^bias / weight; ≥ 0, 0 ignores load. Default 1. */
-  readonly bias?: number | undefined;
 }
 
 /**
- * The backend with the fewest attempts under way for its weight; ties are broken at random. Looks at everybody up to 32
- * backends, at a weighted sample above.
+ * The backend with the fewest attempts under way for its weight; among equals, turns by weight decide. Looks at everybody
+ * up to 32 backends, at a weighted sample of distinct ones above.
  *
- * Source: Envoy `least_request_lb.cc`; sampled ones are distinct, unlike there.
+ * Source: HAProxy `leastconn` (in-flight ÷ weight, turns among equals); Envoy `least_request_lb.cc` (sampling).
  */
 export function leastRequest(options: LeastRequestOptions = {}): Strategy {
   const check = new OptionCheck();
-  check.record("", options, ["sample", "bias"]);
+  check.record("", options, ["sample"]);
   const sample = check.optional("sample", options.sample, expected.integer({ min: 2, max: FULL_SCAN_LIMIT })) ?? 4;
-  const bias = check.optional("bias", options.bias, expected.number({ min: 0 })) ?? 1;
   check.throwIfAny("leastRequest");
-  const places: Places = new WeakMap();
-  return { name: "leastRequest", build: (view) => new LeastRequestPicker(view, sample, bias, places) };
+  const requests: Places = new WeakMap();
+  const connections: Places = new WeakMap();
+  return {
+    name: "leastRequest",
+    build: (view) => new LeastRequestPicker(view, sample, view.kind === "request" ? requests : connections),
+  };
 }
 
-/** The fewest in flight per weight of one kind; also what `peakEwma` does with connections. */
+/** The fewest in flight per weight, of one kind; also what `peakEwma` does with connections. */
 export class LeastRequestPicker implements Picker {
   readonly #view: View;
-  readonly #bias: number;
-  readonly #sample: number;
   readonly #turns: Turns;
   readonly #table: AliasTable | undefined;
+  /** Scratch: costs of the current pick, and the indexes they are of if drawn. */
+  readonly #costs: Float64Array;
   readonly #drawn: Uint32Array;
 
-  constructor(view: View, sample: number, bias: number, places: Places) {
+  constructor(view: View, sample: number, places: Places) {
+    const size = view.backends.length;
     this.#view = view;
-    this.#bias = bias;
-    this.#sample = sample;
     this.#turns = new Turns(view, places);
-    this.#table = view.backends.length > FULL_SCAN_LIMIT ? new AliasTable(view.weights) : undefined;
+    this.#table = size > FULL_SCAN_LIMIT ? new AliasTable(view.weights) : undefined;
+    this.#costs = new Float64Array(this.#table === undefined ? size : sample);
     this.#drawn = new Uint32Array(sample);
   }
 
@@ -57,42 +57,28 @@ export class LeastRequestPicker implements Picker {
   }
 
   scores(): readonly number[] {
-    return this.#view.backends.map((_, index) => this.#cost(index));
+    const { backends, weights, kind } = this.#view;
+    return backends.map((backend, index) => backend.inFlight(kind) / (weights[index] ?? 1));
   }
 
-  #cost(index: number): number {
-    const waiting = (this.#view.backends[index]?.inFlight(this.#view.kind) ?? 0) + 1;
-    return (this.#bias === 1 ? waiting : waiting ** this.#bias) / (this.#view.weights[index] ?? 1);
-  }
-
-  /** From a random place on, so that ties fall to everybody. */
   #scan(request: PickRequest, nowMs: number): number {
-    const { backends, random } = this.#view;
-    const size = backends.length;
-    const start = below(random, size);
-    let best = -1;
+    const costs = this.#costs;
     let lowest = Number.POSITIVE_INFINITY;
-    for (let step = 0; step < size; step++) {
-      const index = start + step < size ? start + step : start + step - size;
-      if (backends[index]?.admits(request, nowMs) !== true) continue;
-      const cost = this.#cost(index);
-      if (cost < lowest) {
-        lowest = cost;
-        best = index;
-      }
+    for (let index = 0; index < costs.length; index++) {
+      const cost = this.#cost(index, request, nowMs);
+      costs[index] = cost;
+      if (cost < lowest) lowest = cost;
     }
-    return best;
+    return lowest === Number.POSITIVE_INFINITY ? -1 : this.#turns.mostDeserving(costs, lowest);
   }
 
   #draw(table: AliasTable, request: PickRequest, nowMs: number): number {
-    const { backends, random } = this.#view;
     let best = -1;
     let lowest = Number.POSITIVE_INFINITY;
-    for (let count = 0; count < this.#sample; count++) {
-      const index = drawDistinct(table, random, this.#drawn, count);
+    for (let count = 0; count < this.#drawn.length; count++) {
+      const index = this.#drawDistinct(table, count);
       this.#drawn[count] = index;
-      if (backends[index]?.admits(request, nowMs) !== true) continue;
-      const cost = this.#cost(index);
+      const cost = this.#cost(index, request, nowMs);
       if (cost < lowest) {
         lowest = cost;
         best = index;
@@ -100,16 +86,21 @@ export class LeastRequestPicker implements Picker {
     }
     return best >= 0 ? best : drawAdmitting(this.#view, request, nowMs);
   }
-}
 
-/** Draws again, a few times, what was drawn before; heavy weights may leave little else. */
-function drawDistinct(table: AliasTable, random: View["random"], drawn: Uint32Array, count: number): number {
-  let index = table.draw(random);
-  for (let again = 0; again < 3 && includes(drawn, count, index); again++) index = table.draw(random);
-  return index;
-}
+  #cost(index: number, request: PickRequest, nowMs: number): number {
+    const { backends, weights, kind } = this.#view;
+    const backend = backends[index];
+    return backend?.admits(request, nowMs) === true
+      ? backend.inFlight(kind) / (weights[index] ?? 1)
+      : Number.POSITIVE_INFINITY;
+  }
 
-function includes(drawn: Uint32Array, count: number, index: number): boolean {
-  for (let i = 0; i < count; i++) if (drawn[i] === index) return true;
-  return false;
+  /** Draws again, a few times, what was drawn before; heavy weights may leave little else. */
+  #drawDistinct(table: AliasTable, count: number): number {
+    let index = table.draw(this.#view.random);
+    for (let again = 0; again < 3 && this.#drawn.subarray(0, count).includes(index); again++) {
+      index = table.draw(this.#view.random);
+    }
+    return index;
+  }
 }

@@ -68,8 +68,8 @@ describe("a peak-EWMA picker up to 32 backends", () => {
     const view = viewOf([0, 0, 0]);
     const picker = peakEwma().build(view);
     for (let round = 0; round < 30; round++) {
-      const backend = view.backends.find(({ id }) => id === picker.pick({}, 0)?.id);
-      backend!.requests++;
+      const picked = picker.pick({}, 0);
+      view.backends.find((backend) => backend === picked)!.requests++;
     }
     expect(view.backends.map(({ requests }) => requests)).toEqual([10, 10, 10]);
   });
@@ -125,7 +125,12 @@ describe("a peak-EWMA picker above 32 backends", () => {
 
   it("shares by weight among the fast", () => {
     const weights = repeat(40, (index) => (index < 20 ? 1 : 3));
-    const picker = peakEwma().build(viewOf(repeat(40, () => 10), weights));
+    const picker = peakEwma().build(
+      viewOf(
+        repeat(40, () => 10),
+        weights,
+      ),
+    );
     const counts = tally(40_000, () => picker.pick({}, 0));
     const heavy = [...counts].filter(([id]) => Number(id.slice(1)) >= 20).reduce((sum, [, count]) => sum + count, 0);
     expect(heavy / 40_000).toBeCloseTo(0.75, 1);

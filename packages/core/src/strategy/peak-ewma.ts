@@ -36,7 +36,7 @@ export function peakEwma(options: PeakEwmaOptions = {}): Strategy {
   return {
     name: "peakEwma",
     build: (view) => {
-      if (view.kind === "connection") return new LeastRequestPicker(view, SAMPLE, 1, connections);
+      if (view.kind === "connection") return new LeastRequestPicker(view, SAMPLE, connections);
       return view.backends.length <= FULL_SCAN_LIMIT
         ? new ScanPicker(view, spread, requests)
         : new SamplePicker(view, spread, requests);
@@ -82,7 +82,7 @@ class ScanPicker implements Picker {
   }
 
   peek(request: PickRequest, nowMs: number): Backend | undefined {
-    return this.#view.backends[this.#choose(request, nowMs)];
+    return this.#view.backends[this.#choose(request, nowMs, 1)];
   }
 
   scores(nowMs: number): readonly number[] {
@@ -90,7 +90,7 @@ class ScanPicker implements Picker {
   }
 
   /** Among those within the spread of the lowest cost, the one with the most credit. */
-  #choose(request: PickRequest, nowMs: number): number {
+  #choose(request: PickRequest, nowMs: number, ahead = 0): number {
     // The hottest loop of the library: indexes are in bounds, and saying so by `??` would cost a third of it.
     const { backends, rows, loads } = this.#view;
     const { latency, requests, gated } = loads;
@@ -109,7 +109,7 @@ class ScanPicker implements Picker {
     if (lowest === Number.POSITIVE_INFINITY) return -1;
     if (lowest === 0)
       lowest = chargeUnknown(costs, (i) => (requests[rows[i] as number] as number) * (inverse[i] as number));
-    return this.#turns.mostDeserving(costs, lowest * this.#spread);
+    return this.#turns.mostDeserving(costs, lowest * this.#spread, ahead);
   }
 }
 

@@ -28,7 +28,11 @@ describe("a random picker", () => {
 
   it("says nobody when nobody admits", () => {
     const view = fakeView([1, 1]);
-    expect(random().build(view).pick({ tried: new Set(view.backends) }, 0)).toBeUndefined();
+    expect(
+      random()
+        .build(view)
+        .pick({ tried: new Set(view.backends) }, 0),
+    ).toBeUndefined();
   });
 
   it("does not foretell", () => {

@@ -1,11 +1,12 @@
-import type { Backend } from "../backend.ts";
-import { below } from "../random.ts";
+import type { Backend, RequestKind } from "../backend.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
 
 /** Up to this much work, the schedule is nginx's to the letter; about 10 ms at the most. */
 const EXACT_STEPS = 2 ** 20;
 /** Longest exact schedule. */
 const EXACT_SLOTS = 4_096;
+/** The smallest of the weights is tried as up to this many slots. */
+const LARGEST_FACTOR = 100;
 /** Slots per backend, on average, of a schedule for weights without a small common measure. */
 const SLOTS_PER_BACKEND = 16;
 
@@ -16,24 +17,35 @@ const SLOTS_PER_BACKEND = 16;
  * Source: nginx `ngx_http_upstream_round_robin.c` (weights 5 1 1 → a a b a c a a).
  */
 export function roundRobin(): Strategy {
-  return { name: "roundRobin", build: (view) => new RoundRobinPicker(view) };
+  const progress: Progress = { request: undefined, connection: undefined };
+  return { name: "roundRobin", build: (view) => new RoundRobinPicker(view, progress) };
 }
+
+/** How far round the schedule of each kind is, 0…1: a new view goes on from there. */
+type Progress = Record<RequestKind, number | undefined>;
 
 class RoundRobinPicker implements Picker {
   readonly #backends: readonly Backend[];
+  readonly #kind: RequestKind;
   readonly #schedule: Uint32Array;
+  readonly #progress: Progress;
   #cursor: number;
 
-  constructor({ backends, weights, random }: View) {
+  constructor({ backends, weights, random, kind }: View, progress: Progress) {
     this.#backends = backends;
+    this.#kind = kind;
     this.#schedule = buildSchedule(weights);
-    this.#cursor = below(random, this.#schedule.length);
+    this.#progress = progress;
+    const { length } = this.#schedule;
+    // Rounded up, so that views that follow each other quickly don't stay in one place.
+    this.#cursor = Math.ceil((progress[kind] ?? random.next()) * length - 1e-9) % length;
   }
 
   pick(request: PickRequest, nowMs: number): Backend | undefined {
     const position = this.#find(request, nowMs);
     if (position < 0) return undefined;
     this.#cursor = position + 1 === this.#schedule.length ? 0 : position + 1;
+    this.#progress[this.#kind] = (position + 1) / this.#schedule.length;
     return this.#at(position);
   }
 
@@ -66,16 +78,14 @@ export function buildSchedule(weights: readonly number[]): Uint32Array {
     : spreadSchedule(weights);
 }
 
-/** Weights as the smallest whole numbers in the same proportion, exact to three decimals. */
+/** Weights as small whole numbers in the same proportion: exactly if there are any, else to three decimals. */
 function wholeShares(weights: readonly number[]): number[] {
-  const thousandths = weights.map((weight) => Math.max(1, Math.round(weight * 1_000)));
-  const divisor = thousandths.reduce(greatestCommonDivisor);
-  return thousandths.map((share) => share / divisor);
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  while (b > 0) [a, b] = [b, a % b];
-  return a;
+  const least = weights.reduce((a, b) => Math.min(a, b));
+  for (let factor = 1; factor <= LARGEST_FACTOR; factor++) {
+    const shares = weights.map((weight) => (weight / least) * factor);
+    if (shares.every((share) => Math.abs(share - Math.round(share)) < 1e-9 * share)) return shares.map(Math.round);
+  }
+  return weights.map((weight) => Math.round((weight / least) * 1_000));
 }
 
 /** Each turn, everybody gains their weight; the one with the most has the turn and pays the sum. */

@@ -59,6 +59,8 @@ export class Turns {
   }
 
   #carryOver(index: number, { turns, index: before }: Place): void {
+    // The search for those left out goes on where it was.
+    this.#cursor = turns.#cursor % this.#debts.length;
     this.#debts[index] = -turns.credit(before);
     this.#pickedAtMs[index] = turns.#pickedAtMs[before] ?? Number.NaN;
     this.#pickedAtCall[index] = (turns.#pickedAtCall[before] ?? 0) - turns.#calls;
@@ -69,9 +71,9 @@ export class Turns {
     return this.#calls * (this.#weights[index] ?? 0) - (this.#debts[index] ?? 0);
   }
 
-  /** Among those that cost no more than `limit`, the one with the most credit. */
-  mostDeserving(costs: Float64Array, limit: number): number {
-    const calls = this.#calls;
+  /** Among those that cost no more than `limit`, the one with the most credit, now or `ahead` calls from now. */
+  mostDeserving(costs: Float64Array, limit: number, ahead = 0): number {
+    const calls = this.#calls + ahead;
     const weights = this.#weights;
     const debts = this.#debts;
     let best = -1;

@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { AttemptRecord } from "../errors.ts";
+import { catchLater } from "./callbacks.ts";
 
 interface BackendEvent {
   readonly upstream: string;
@@ -47,7 +48,7 @@ export class Announcer {
     const safe = (record: Parameters<BalancerEvents[E]>[0]): void => {
       try {
         const answer: unknown = (listener as (event: Parameters<BalancerEvents[E]>[0]) => unknown)(record);
-        if (answer instanceof Promise) answer.catch((error: unknown) => this.#failed(event, error));
+        catchLater(answer, (error) => this.#failed(event, error));
       } catch (error) {
         this.#failed(event, error);
       }

@@ -123,6 +123,7 @@ const FIXED: BalancerSnapshot["discovery"] = { name: "fixed", updates: 1, errors
 export function balancerSnapshot(host: CallHost, context: SnapshotContext): BalancerSnapshot {
   const { clock, members } = host;
   const nowMs = clock.now();
+  const { panic } = members.topology(nowMs);
   return {
     name: host.name,
     origin: context.origin,
@@ -130,7 +131,7 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     state: context.state,
     strategy: host.settings.strategy.name,
     backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
-    panic: members.topology(nowMs).panic,
+    panic,
     waiting: host.queue.length,
     calls: host.counters.toJSON(),
     budgets: {

@@ -57,7 +57,12 @@ export class Chooser {
 
   /** What `choose` would return, where that can be said; changes nothing. */
   peek(request: PickRequest, nowMs: number): Peek {
-    const topology = this.#members.topology(nowMs);
+    const peek = this.#peekIn(this.#members.topology(nowMs), request, nowMs);
+    if (peek.chosen !== undefined || !this.#members.rebuildIfStale(nowMs)) return peek;
+    return this.#peekIn(this.#members.topology(nowMs), request, nowMs);
+  }
+
+  #peekIn(topology: Topology, request: PickRequest, nowMs: number): Peek {
     const tier = topology.tiers[0];
     const picker = tier === undefined ? undefined : this.#picker(topology, 0, tier, request.kind ?? "request");
     const scores = this.#guard(() => picker?.scores?.(nowMs));

@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import { scripted } from "../../test/fakes.ts";
+import { createRandom } from "../random.ts";
+import { Ejection, type EjectionSettings } from "./ejection.ts";
+
+const SETTINGS: EjectionSettings = { consecutiveFailures: 3, baseMs: 5_000, maxMs: 300_000, jitter: 0 };
+
+/** One backend's ejection, driven through attempts that are reported at once. */
+class Subject {
+  readonly ejection: Ejection;
+  readonly settings: EjectionSettings;
+
+  constructor(settings: Partial<EjectionSettings> = {}, random = scripted(0.5)) {
+    this.ejection = new Ejection(random);
+    this.settings = { ...SETTINGS, ...settings };
+  }
+
+  report(outcome: "success" | "failure" | "unreached" | "overload" | "ignored", nowMs: number) {
+    return this.ejection.report(this.ejection.generation, outcome, nowMs, this.settings);
+  }
+
+  /** Fails until ejected; returns for how long. */
+  eject(nowMs: number): number {
+    for (let count = 0; count < this.settings.consecutiveFailures; count++) this.report("failure", nowMs);
+    return (this.ejection.untilMs ?? Number.NaN) - nowMs;
+  }
+
+  /** Waits for the end of the ejection and fails the probe; returns for how long it is out again. */
+  failProbe(): number {
+    const nowMs = this.ejection.untilMs ?? Number.NaN;
+    this.ejection.expire(nowMs);
+    this.report("failure", nowMs);
+    return (this.ejection.untilMs ?? Number.NaN) - nowMs;
+  }
+
+  /** Waits for the end of the ejection and lets the probe succeed; returns when. */
+  comeBack(): number {
+    const nowMs = this.ejection.untilMs ?? Number.NaN;
+    this.ejection.expire(nowMs);
+    this.report("success", nowMs);
+    return nowMs;
+  }
+}
+
+describe("a backend that is in", () => {
+  it("is ejected by so many failures in a row, not by one less", () => {
+    const ejection = new Ejection(scripted(0.5));
+    const fail = (nowMs: number) => ejection.report(ejection.generation, "failure", nowMs, SETTINGS);
+    expect([fail(0), fail(1)]).toEqual([undefined, undefined]);
+    expect(ejection.failures).toBe(2);
+    expect(fail(2)).toEqual({ kind: "ejected", untilMs: 5_002 });
+    expect([ejection.ejected, ejection.suspect, ejection.probation]).toEqual([true, true, false]);
+  });
+
+  it("starts over after a success", () => {
+    const subject = new Subject();
+    for (const outcome of ["failure", "failure", "success", "failure", "failure"] as const) subject.report(outcome, 0);
+    expect(subject.ejection.suspect).toBe(false);
+    expect(subject.ejection.failures).toBe(2);
+  });
+
+  it("counts what was never sent like a failure; overload and the caller's doing neither count nor start over", () => {
+    const subject = new Subject();
+    for (const outcome of ["unreached", "overload", "ignored", "failure", "overload"] as const)
+      expect(subject.report(outcome, 0)).toBeUndefined();
+    expect(subject.report("unreached", 0)?.kind).toBe("ejected");
+  });
+
+  it("forgets its failures when reset", () => {
+    const subject = new Subject();
+    subject.report("failure", 0);
+    subject.ejection.reset();
+    expect(subject.ejection.failures).toBe(0);
+  });
+});
+
+describe("the time of an ejection", () => {
+  it("doubles with every failed probe, up to the maximum", () => {
+    const subject = new Subject();
+    const times = [subject.eject(0), ...Array.from({ length: 8 }, () => subject.failProbe())];
+    expect(times).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
+  });
+
+  it("varies by the jitter, up and down", () => {
+    expect(new Subject({ jitter: 0.2 }, scripted(0)).eject(0)).toBeCloseTo(4_000, 6);
+    expect(new Subject({ jitter: 0.2 }, scripted(1)).eject(0)).toBeCloseTo(6_000, 6);
+    const random = createRandom(1);
+    const times = Array.from({ length: 1_000 }, () => new Subject({ jitter: 0.2 }, random).eject(0));
+    expect(Math.min(...times)).toBeLessThan(4_050);
+    expect(Math.max(...times)).toBeGreaterThan(5_950);
+  });
+
+  it("never exceeds the maximum, jitter included", () => {
+    const subject = new Subject({ jitter: 0.5, maxMs: 20_000 }, scripted(0.999));
+    const times = [subject.eject(0), ...Array.from({ length: 40 }, () => subject.failProbe())];
+    expect(Math.max(...times)).toBe(20_000);
+  });
+
+  it("grows on if the backend comes back and fails again within 10 s", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    expect(subject.eject(subject.comeBack() + 9_999)).toBe(10_000);
+  });
+
+  it("forgives one doubling for every 10 s that it stays in", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    for (let count = 0; count < 3; count++) subject.failProbe();
+    // The next one would be 80 s.
+    expect(subject.eject(subject.comeBack() + 20_000)).toBe(20_000);
+  });
+
+  it("forgives no more than there is", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    expect(subject.eject(subject.comeBack() + 3_600_000)).toBe(5_000);
+  });
+});
+
+describe("an ejected backend", () => {
+  it("stays out until its time has passed", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    expect(subject.ejection.expire(4_999)).toBe(false);
+    expect(subject.ejection.ejected).toBe(true);
+    expect(subject.ejection.expire(5_000)).toBe(true);
+    expect([subject.ejection.ejected, subject.ejection.probation]).toEqual([false, true]);
+    expect(subject.ejection.untilMs).toBeUndefined();
+  });
+
+  it("is not ejected further by attempts made in panic", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    expect(subject.report("failure", 1_000)).toBeUndefined();
+    expect(subject.ejection.untilMs).toBe(5_000);
+  });
+
+  it("is back at once if an attempt made in panic works", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    expect(subject.report("success", 1_000)).toEqual({ kind: "returned" });
+    expect(subject.ejection.suspect).toBe(false);
+  });
+
+  it("does not hear of attempts that began before", () => {
+    const subject = new Subject();
+    const { generation } = subject.ejection;
+    subject.eject(0);
+    expect(subject.ejection.report(generation, "success", 1_000, subject.settings)).toBeUndefined();
+    expect(subject.ejection.ejected).toBe(true);
+  });
+});
+
+describe("a backend on probation", () => {
+  const onProbation = (): Subject => {
+    const subject = new Subject();
+    subject.eject(0);
+    subject.ejection.expire(5_000);
+    return subject;
+  };
+
+  it("takes one attempt at a time", () => {
+    const { ejection } = onProbation();
+    expect(ejection.hasFreeProbe(5_000)).toBe(true);
+    ejection.enterProbe(5_000);
+    expect(ejection.hasFreeProbe(5_001)).toBe(false);
+    ejection.leaveProbe(ejection.generation);
+    expect(ejection.hasFreeProbe(5_002)).toBe(true);
+  });
+
+  it("is back after one success", () => {
+    const subject = onProbation();
+    expect(subject.report("success", 6_000)).toEqual({ kind: "returned" });
+    expect([subject.ejection.suspect, subject.ejection.failures]).toEqual([false, 0]);
+  });
+
+  it("is out again after one failure, however many it may have when in", () => {
+    const subject = onProbation();
+    expect(subject.report("failure", 6_000)).toEqual({ kind: "ejected", untilMs: 16_000 });
+  });
+
+  it.each(["overload", "ignored"] as const)("stays on probation after %s", (outcome) => {
+    const subject = onProbation();
+    expect(subject.report(outcome, 6_000)).toBeUndefined();
+    expect(subject.ejection.probation).toBe(true);
+  });
+
+  it("admits another attempt when one is not reported for 30 s", () => {
+    const { ejection } = onProbation();
+    ejection.enterProbe(5_000);
+    expect(ejection.hasFreeProbe(34_999)).toBe(false);
+    expect(ejection.hasFreeProbe(35_000)).toBe(true);
+    ejection.enterProbe(35_000);
+    expect(ejection.hasFreeProbe(64_999)).toBe(false);
+    expect(ejection.hasFreeProbe(65_000)).toBe(true);
+  });
+
+  it("does not hear of an attempt that began before the ejection", () => {
+    const subject = new Subject();
+    const { generation } = subject.ejection;
+    subject.eject(0);
+    subject.ejection.expire(5_000);
+    for (const outcome of ["success", "failure"] as const)
+      expect(subject.ejection.report(generation, outcome, 6_000, subject.settings)).toBeUndefined();
+    expect(subject.ejection.probation).toBe(true);
+  });
+
+  it("is not given its place back by an attempt of another state", () => {
+    const subject = onProbation();
+    const { ejection } = subject;
+    const before = ejection.generation;
+    ejection.enterProbe(5_000);
+    subject.report("failure", 5_000);
+    ejection.expire(15_000);
+    ejection.enterProbe(15_000);
+    ejection.leaveProbe(before);
+    expect(ejection.hasFreeProbe(15_001)).toBe(false);
+  });
+
+  it("begins with its place free, though the last state's attempt never came back", () => {
+    const subject = onProbation();
+    subject.ejection.enterProbe(5_000);
+    subject.report("failure", 5_000);
+    subject.ejection.expire(15_000);
+    expect(subject.ejection.hasFreeProbe(15_000)).toBe(true);
+  });
+
+  it("is in, with a clean history, when reset", () => {
+    const subject = onProbation();
+    const { generation } = subject.ejection;
+    subject.ejection.reset();
+    expect(subject.ejection.suspect).toBe(false);
+    expect(subject.ejection.generation).not.toBe(generation);
+    expect(subject.eject(6_000)).toBe(5_000);
+  });
+});
