@@ -217,9 +217,9 @@ describe("options with secrets", () => {
   });
 });
 
-describe("options that change later", () => {
-  const create = () => createBalancer({ ...good, clock: virtualClock(), random: createRandom(1) });
+const create = () => createBalancer({ ...good, clock: virtualClock(), random: createRandom(1) });
 
+describe("options that change later", () => {
   it("are taken whole or not at all", () => {
     const balancer = create();
     const before = balancer.settings;

@@ -64,12 +64,12 @@ describe("a timer wheel", () => {
         const wheel = wheelOn(platform);
         const ranAtMs = plans.map((): number[] => []);
         const steps = plans.flatMap(({ startMs, delayMs, cancelAfterMs }, index) => {
-          let cancel = (): void => {};
+          let cancel: (() => void) | undefined;
           const start = (): void => {
             const timer = wheel.schedule(delayMs, () => ranAtMs[index]?.push(platform.nowMs));
             cancel = () => timer.cancel();
           };
-          const stop = { atMs: startMs + (cancelAfterMs ?? 0), run: () => cancel() };
+          const stop = { atMs: startMs + (cancelAfterMs ?? 0), run: () => cancel?.() };
           return cancelAfterMs === undefined ? [{ atMs: startMs, run: start }] : [{ atMs: startMs, run: start }, stop];
         });
         for (const { atMs, run } of steps.sort((a, b) => a.atMs - b.atMs)) {

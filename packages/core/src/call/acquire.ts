@@ -34,15 +34,15 @@ export function acquireLease(
       settled();
       reject(error);
     };
-    let leave: (() => void) | undefined;
+    const wait = { leave: (): void => {} };
     const onAbort = (): void => {
-      leave?.();
+      wait.leave();
       reject(signal?.reason);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     const { deadlineMs: longest } = host.settings;
     const limitMs = deadlineMs ?? (longest === false ? Number.POSITIVE_INFINITY : longest);
-    leave = host.waitForLease(request, limitMs, serve, fail, limitMs);
+    wait.leave = host.waitForLease(request, limitMs, serve, fail, limitMs);
   });
 }
 

@@ -43,6 +43,15 @@ export class ActiveAttempt implements Attempt {
     this.giveUpAtMs = giveUpAtMs;
   }
 
+  /** Runs the function that makes the attempt; one that throws instead of rejecting is no different. */
+  start<T>(run: (attempt: Attempt) => Promise<T>): Promise<T> {
+    try {
+      return Promise.resolve(run(this));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   get backend(): Member {
     return this.lease.backend;
   }
@@ -100,8 +109,7 @@ export class ActiveAttempt implements Attempt {
 
   #notify(listener: (reason: unknown) => void): void {
     try {
-      const answer: unknown = (listener as (reason: unknown) => unknown)(this.#reason);
-      catchLater(answer, (error) => this.#owner.callbackFailed("onAbort", error));
+      catchLater(listener(this.#reason), (error) => this.#owner.callbackFailed("onAbort", error));
     } catch (error) {
       this.#owner.callbackFailed("onAbort", error);
     }

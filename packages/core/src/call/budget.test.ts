@@ -103,8 +103,8 @@ describe("any budget", () => {
       minPerSecond: fc.constantFrom(0, 0.5, 1, 7),
       burst: fc.constantFrom(0, 1, 10),
     });
-    const step = fc.record({ waitMs: fc.nat(4_000), calls: fc.nat(30), wanted: fc.nat(60), back: fc.nat(5) });
-    const steps = fc.array(step, { maxLength: 60 });
+    const oneStep = fc.record({ waitMs: fc.nat(4_000), calls: fc.nat(30), wanted: fc.nat(60), back: fc.nat(5) });
+    const steps = fc.array(oneStep, { maxLength: 60 });
     fc.assert(
       fc.property(settings, steps, fc.nat(5_000), (options, plan, startMs) => {
         const budget = new Budget(options, startMs);

@@ -76,9 +76,9 @@ export class CallHost implements LeaseHost {
 
   /** For a call's first attempt: those who wait already come first. */
   firstLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
-    if (this.queue.length > 0) {
+    if (this.queue.contended && request.pinned === undefined) {
       this.queue.serve();
-      if (this.queue.length > 0 && request.pinned === undefined) return undefined;
+      if (this.queue.contended) return undefined;
     }
     return this.tryLease(request, nowMs);
   }

@@ -3,22 +3,13 @@ import type { PickRequest } from "../strategy/strategy.ts";
 import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
 import type { Attempt, CallOptions } from "./attempt.ts";
 import type { CallHost } from "./call-host.ts";
+import type { Ending, Last } from "./ending.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report, SUCCESS } from "./outcome.ts";
 import { type Repeat, Repeats, timeoutError } from "./repeats.ts";
 import { lastResort, pickRequestOf, withTried } from "./request.ts";
 import { discardValue, judge } from "./verdict.ts";
-
-/** How an attempt came out, until the call knows whether that is its answer. */
-type Ending<T> = { readonly failed: false; readonly value: T } | { readonly failed: true; readonly error: unknown };
-
-/** An attempt that was no success, with its verdict and what came of it. */
-interface Last<T> {
-  readonly attempt: ActiveAttempt;
-  readonly report: Report;
-  readonly ending: Ending<T>;
-}
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> implements AttemptOwner, OpenCall {
@@ -29,8 +20,8 @@ export class Call<T> implements AttemptOwner, OpenCall {
   readonly #options: CallOptions<T>;
   readonly #deadlineAtMs: number;
   #request: PickRequest;
-  #resolve: (value: T) => void = unreachable;
-  #reject: (error: unknown) => void = unreachable;
+  #resolve: ((value: T) => void) | undefined = undefined;
+  #reject: ((error: unknown) => void) | undefined = undefined;
   #answered = false;
   /** The attempt under way, or the one whose answer is still held. */
   #attempt: ActiveAttempt | undefined = undefined;
@@ -84,11 +75,9 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   stopRepeating(): void {
-    const last = this.#replaced;
-    if (last === undefined || this.#endWait === undefined) return;
-    this.#endWait();
-    this.#endWait = undefined;
-    this.#exhausted(last);
+    if (this.#replaced === undefined) return;
+    this.#stopWaiting();
+    this.#exhausted(this.#replaced);
   }
 
   attemptReleased(attempt: ActiveAttempt): void {
@@ -126,7 +115,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     if (giveUpAtMs !== Number.POSITIVE_INFINITY) {
       attempt.timer = this.#host.clock.schedule(giveUpAtMs - nowMs, () => this.#timedOut(attempt));
     }
-    this.#invoke(attempt).then(
+    attempt.start(this.#run).then(
       (value) => this.#fulfilled(attempt, value),
       (error: unknown) => this.#rejected(attempt, error),
     );
@@ -135,14 +124,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
   #giveUpAtMs(nowMs: number): number {
     const timeoutMs = this.#options.attemptTimeoutMs ?? this.#host.settings.attemptTimeoutMs;
     return timeoutMs === false ? this.#deadlineAtMs : Math.min(nowMs + timeoutMs, this.#deadlineAtMs);
-  }
-
-  #invoke(attempt: ActiveAttempt): Promise<T> {
-    try {
-      return Promise.resolve(this.#run(attempt));
-    } catch (error) {
-      return Promise.reject(error);
-    }
   }
 
   #fulfilled(attempt: ActiveAttempt, value: T): void {
@@ -217,6 +198,11 @@ export class Call<T> implements AttemptOwner, OpenCall {
     }
   }
 
+  #stopWaiting(): void {
+    this.#endWait?.();
+    this.#endWait = undefined;
+  }
+
   #pause(delayMs: number, then: () => void): void {
     const timer = this.#host.clock.schedule(delayMs, () => {
       this.#endWait = undefined;
@@ -262,8 +248,8 @@ export class Call<T> implements AttemptOwner, OpenCall {
     this.#answered = true;
     if (report.outcome === "success") this.#host.counters.succeeded++;
     else if (report.outcome !== "ignored") this.#host.counters.failed++;
-    if (ending.failed) this.#reject(ending.error);
-    else this.#resolve(ending.value);
+    if (ending.failed) this.#reject?.(ending.error);
+    else this.#resolve?.(ending.value);
     attempt.finish();
     this.#endIfDone();
   }
@@ -291,14 +277,13 @@ export class Call<T> implements AttemptOwner, OpenCall {
 
   /** Ends the call from outside the attempt, which gets `report` as its verdict. */
   #fail(error: unknown, report: Report | undefined): void {
-    this.#endWait?.();
-    this.#endWait = undefined;
+    this.#stopWaiting();
     const attempt = this.#attempt;
     attempt?.timer?.cancel();
     if (report === undefined) this.#host.counters.failed++;
     else attempt?.lease.settle(report);
     this.#answered = true;
-    this.#reject(error);
+    this.#reject?.(error);
     this.#dropReplaced();
     // The lease is given back when the attempt's function has settled: the work goes on until then.
     attempt?.finish();
@@ -311,8 +296,4 @@ export class Call<T> implements AttemptOwner, OpenCall {
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
     if ((this.#abandoned?.size ?? 0) === 0) this.#host.upstream.calls.delete(this);
   }
-}
-
-function unreachable(): never {
-  throw new Error("a call settled before it began");
 }

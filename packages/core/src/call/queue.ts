@@ -20,6 +20,7 @@ export class WaitingQueue {
   readonly #onOccupied: (occupied: boolean) => void;
   #recheck: Timer | undefined;
   #serving = false;
+  #unpinned = 0;
 
   constructor(
     clock: Clock,
@@ -35,6 +36,11 @@ export class WaitingQueue {
     return this.#waiters.size;
   }
 
+  /** Whether somebody waits for any backend at all: a newcomer comes after them. */
+  get contended(): boolean {
+    return this.#unpinned > 0;
+  }
+
   /** Waits for a lease. Rejects after `timeoutMs` with what `onTimeout` makes. Returns how to leave the queue. */
   wait(
     request: PickRequest,
@@ -46,7 +52,9 @@ export class WaitingQueue {
     let timer: Timer | undefined;
     const leave = (): void => {
       timer?.cancel();
-      if (this.#waiters.delete(waiter) && this.#waiters.size === 0) this.#stop();
+      if (!this.#waiters.delete(waiter)) return;
+      if (request.pinned === undefined) this.#unpinned--;
+      if (this.#waiters.size === 0) this.#stop();
     };
     const waiter: Waiter = {
       request,
@@ -61,6 +69,7 @@ export class WaitingQueue {
     };
     if (this.#waiters.size === 0) this.#onOccupied(true);
     this.#waiters.add(waiter);
+    if (request.pinned === undefined) this.#unpinned++;
     if (timeoutMs !== Number.POSITIVE_INFINITY) timer = this.#clock.schedule(timeoutMs, () => waiter.fail(onTimeout()));
     this.#scheduleRecheck();
     return leave;

@@ -151,14 +151,14 @@ describe("an ejected backend", () => {
   });
 });
 
-describe("a backend on probation", () => {
-  const onProbation = (): Subject => {
-    const subject = new Subject();
-    subject.eject(0);
-    subject.ejection.expire(5_000);
-    return subject;
-  };
+const onProbation = (): Subject => {
+  const subject = new Subject();
+  subject.eject(0);
+  subject.ejection.expire(5_000);
+  return subject;
+};
 
+describe("a backend on probation", () => {
   it("takes one attempt at a time", () => {
     const { ejection } = onProbation();
     expect(ejection.hasFreeProbe(5_000)).toBe(true);

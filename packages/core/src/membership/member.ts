@@ -1,4 +1,4 @@
-import type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind } from "../backend.ts";
+import type { AdminState, Backend, BackendSpec, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
 import { Ejection } from "../health/ejection.ts";
@@ -33,10 +33,10 @@ export class Member implements Backend {
   viewGeneration = -1;
   returnedAtMs: number = Number.NEGATIVE_INFINITY;
   pausedUntilMs = 0;
-  readonly latency: LatencyLoad;
+  readonly latency: LatencyRow;
   readonly loads: LoadTable;
-  /** Its row in `loads`. */
-  readonly row: number;
+  /** Its row in `loads`; none after the end. */
+  row: number;
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
   readonly breaker: Breaker | undefined;
@@ -146,6 +146,8 @@ export class Member implements Backend {
 
   dispose(): void {
     this.loads.freeRow(this.row);
+    this.latency.end();
+    this.row = -1;
     this.breaker?.[Symbol.dispose]();
   }
 }

@@ -4,7 +4,10 @@ import { Refreshes } from "./refreshes.ts";
 /** Whether the promise has settled once other promises have had their turn. */
 async function settled(promise: Promise<unknown>): Promise<boolean> {
   let done = false;
-  void promise.then(() => (done = true));
+  promise.then(
+    () => (done = true),
+    () => {},
+  );
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   return done;
 }
@@ -36,7 +39,7 @@ describe("refreshes", () => {
   it("are not used up by a reader that has left", async () => {
     const refreshes = new Refreshes();
     const left = refreshes[Symbol.asyncIterator]();
-    void left.next();
+    left.next().catch(() => {});
     await left.return?.();
     refreshes.request();
     expect(await settled(refreshes[Symbol.asyncIterator]().next())).toBe(true);

@@ -58,7 +58,6 @@ export class Supervisor {
   }
 
   async #watch(): Promise<void> {
-    this.#refreshes = this.#refreshes.successor();
     const { clock, random } = this.#upstream;
     try {
       for await (const update of this.#discovery.watch({
@@ -80,6 +79,7 @@ export class Supervisor {
     const { clock, random } = this.#upstream;
     const delayMs = random.next() * Math.min(RESTART_LIMIT_MS, RESTART_BASE_MS * 2 ** Math.min(this.#failures, 20));
     this.#failures++;
+    this.#refreshes = this.#refreshes.successor();
     this.#restart = clock.schedule(delayMs, () => this.start(), { background: true });
   }
 

@@ -20,7 +20,7 @@ describe("the schedule of round robin", () => {
   ])("of %j is %s", (weights, expected) => {
     const schedule = names(buildSchedule(weights));
     expect(schedule.length).toBe(expected.length);
-    expect([...schedule].sort()).toEqual([...expected].sort());
+    expect(schedule.split("").sort()).toEqual(expected.split("").sort());
   });
 
   it("depends on the proportions of weights alone, however small they are", () => {
@@ -71,17 +71,17 @@ describe("the schedule of round robin", () => {
   });
 });
 
-describe("a round robin picker", () => {
-  const cycleOf = (weights: readonly number[], start: number): string => {
-    const view = fakeView(weights);
-    const picker = roundRobin().build({ ...view, random: scripted(start) });
-    return repeat(7, () => "abc"[view.backends.indexOf(picker.pick({}, 0) as (typeof view.backends)[0])]).join("");
-  };
+const cycleOf = (weights: readonly number[], start: number): string => {
+  const view = fakeView(weights);
+  const picker = roundRobin().build({ ...view, random: scripted(start) });
+  return repeat(7, () => "abc"[view.backends.indexOf(picker.pick({}, 0) as (typeof view.backends)[0])]).join("");
+};
 
+describe("a round robin picker", () => {
   it("goes round a5 b1 c1 as aabacaa, from a random place on", () => {
     expect(cycleOf([5, 1, 1], 0)).toBe("aabacaa");
     expect(cycleOf([5, 1, 1], 3 / 7)).toBe("acaaaab");
-    expect(`${cycleOf([5, 1, 1], 0.999)}`.repeat(2)).toContain("aabacaa");
+    expect(cycleOf([5, 1, 1], 0.999).repeat(2)).toContain("aabacaa");
   });
 
   it("leaves the others their proportions while one is closed", () => {

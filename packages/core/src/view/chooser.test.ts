@@ -91,14 +91,14 @@ describe("a call over several priorities", () => {
   });
 });
 
-describe("a backend whose ejection is over", () => {
-  const returning = (): Balancer => {
-    const { balancer, clock } = over([{}, {}, {}]);
-    fail(balancer, "c");
-    clock.advanceSync(5_000);
-    return balancer;
-  };
+const returning = (): Balancer => {
+  const { balancer, clock } = over([{}, {}, {}]);
+  fail(balancer, "c");
+  clock.advanceSync(5_000);
+  return balancer;
+};
 
+describe("a backend whose ejection is over", () => {
   it("gets the next call that may be repeated, whatever the strategy would say", () => {
     expect(chosen(returning(), { replayable: true })).toBe("c");
   });
@@ -158,16 +158,17 @@ describe("an ejection", () => {
   });
 });
 
+const raise = (): never => {
+  throw new Error("a strategy that throws");
+};
+
+const picking = (pick: (request: PickRequest) => unknown): Strategy => ({
+  name: "odd",
+  build: () => ({ pick: pick as () => Backend | undefined }),
+});
+
 describe("a strategy that misbehaves", () => {
   const stranger = over([{}]).balancer.backends[0] as Backend;
-  const raise = (): never => {
-    throw new Error("a strategy that throws");
-  };
-  const picking = (pick: (request: PickRequest) => unknown): Strategy => ({
-    name: "odd",
-    build: () => ({ pick: pick as () => Backend | undefined }),
-  });
-
   it.each<[string, Strategy]>([
     ["throws while building", { name: "odd", build: raise }],
     ["throws while picking", picking(raise)],

@@ -131,14 +131,15 @@ describe("a topology in panic", () => {
   });
 });
 
+const weightAt = (nowMs: number, settings?: Partial<SharedSettings>): number | undefined =>
+  build(membersOf([{ weight: 4, returnedAt: 0 }, {}]), settings, nowMs).tiers[0]?.weights[0];
+
 describe("the weights of a tier", () => {
   it("are the configured ones", () => {
     expect(build(membersOf([{ weight: 3 }, { weight: 0.5 }])).tiers[0]?.weights).toEqual([3, 0.5]);
   });
 
   it("grow over the slow start of one that came back", () => {
-    const weightAt = (nowMs: number, settings?: Partial<SharedSettings>): number | undefined =>
-      build(membersOf([{ weight: 4, returnedAt: 0 }, {}]), settings, nowMs).tiers[0]?.weights[0];
     expect([0, 500, 5_000, 10_000].map((nowMs) => weightAt(nowMs))).toEqual([0.4, 0.4, 2, 4]);
     expect(weightAt(0, { slowStart: undefined })).toBe(4);
   });

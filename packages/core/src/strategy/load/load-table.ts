@@ -75,6 +75,11 @@ export class LoadTable implements LoadColumns {
     this.#stamps[row] = factor;
   }
 
+  /** An attempt was given up after `ms` milliseconds: its latency would have been that or more. */
+  observeAtLeast(row: number, ms: number, nowMs: number): void {
+    if (ms > this.read(row, nowMs)) this.observe(row, ms, nowMs);
+  }
+
   /** Milliseconds, faded to `nowMs`. */
   read(row: number, nowMs: number): number {
     const scaled = this.latency[row] ?? 0;
@@ -116,7 +121,7 @@ function copyInto<T extends Float64Array | Int32Array | Uint8Array>(larger: T, c
 /** One backend's latency, as callers see it. */
 export class LatencyRow implements LatencyLoad {
   readonly #table: LoadTable;
-  readonly #row: number;
+  #row: number;
 
   constructor(table: LoadTable, row: number) {
     this.#table = table;
@@ -129,5 +134,10 @@ export class LatencyRow implements LatencyLoad {
 
   get scaled(): number {
     return this.#table.latency[this.#row] ?? 0;
+  }
+
+  /** The row is free: whoever keeps this must not read the latency of the next backend in it. */
+  end(): void {
+    this.#row = -1;
   }
 }
