@@ -2,7 +2,7 @@ import type { RequestKind } from "../backend.ts";
 import type { Lease } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
-import { IGNORED, type Report } from "./outcome.ts";
+import { type Report, UNSETTLED } from "./outcome.ts";
 
 /** What a lease needs of the balancer it came from. */
 export interface LeaseHost {
@@ -60,7 +60,7 @@ export class ActiveLease implements Lease {
   release(late?: Report): void {
     if (this.released) return;
     this.released = true;
-    if (!this.settled) this.settle(late ?? IGNORED);
+    if (!this.settled) this.settle(late ?? UNSETTLED);
     else if (late !== undefined && late.outcome !== "success" && late.outcome !== "ignored")
       this.backend.counters.streamFailures++;
     this.backend.loads.count(this.backend.row, this.kind, -1);

@@ -39,3 +39,5 @@ export interface LoadReport {
 
 export const SUCCESS: Report = { outcome: "success" };
 export const IGNORED: Report = { outcome: "ignored" };
+/** Of a lease that is given back without a verdict: how long it was held says nothing about latency. */
+export const UNSETTLED: Report = { outcome: "ignored", latencyMs: 0 };

@@ -135,7 +135,7 @@ export class Member implements Backend {
     if (kind === "connection") return;
     if (report.outcome === "ignored") {
       // No blame; but a backend must not look fast because nobody has the patience to wait for it.
-      this.loads.observeAtLeast(this.row, latencyMs, nowMs);
+      this.loads.observeAtLeast(this.row, Math.min(latencyMs, LARGEST_CHARGE_MS), nowMs);
     } else if (report.outcome === "success") {
       this.counters.latency.record(latencyMs);
       this.loads.observe(this.row, latencyMs, nowMs);
