@@ -1,4 +1,4 @@
-import { TimerWheel } from "./timer-wheel.ts";
+import { LONGEST_WAIT_MS, TimerWheel } from "./timer-wheel.ts";
 
 /** A scheduled callback that has not run yet. */
 export interface Timer {
@@ -85,7 +85,7 @@ interface RefCounted {
 }
 
 function platformTimer(delayMs: number, callback: () => void): PlatformTimer {
-  const handle: unknown = setTimeout(callback, delayMs);
+  const handle: unknown = setTimeout(callback, Math.min(delayMs, LONGEST_WAIT_MS));
   return {
     cancel: () => {
       clearTimeout(handle as Parameters<typeof clearTimeout>[0]);

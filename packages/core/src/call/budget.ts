@@ -16,7 +16,9 @@ export class Budget {
   /** Calls, and extra attempts paid for by them, per slot. */
   readonly #calls = new Float64Array(SLOTS);
   readonly #spent = new Float64Array(SLOTS);
-  #slot: number;
+  /** Slots since the origin. */
+  #slot = 0;
+  readonly #originMs: number;
   /** Extra attempts that the floor still grants. */
   #reserve: number;
   #refilledAtMs: number;
@@ -25,7 +27,7 @@ export class Budget {
     this.#settings = settings;
     this.#reserve = settings.burst;
     this.#refilledAtMs = nowMs;
-    this.#slot = Math.floor(nowMs / SLOT_MS);
+    this.#originMs = nowMs;
   }
 
   configure(settings: BudgetSettings): void {
@@ -86,7 +88,7 @@ export class Budget {
   }
 
   #advance(nowMs: number): void {
-    const slot = Math.floor(nowMs / SLOT_MS);
+    const slot = Math.floor((nowMs - this.#originMs) / SLOT_MS);
     if (slot === this.#slot) return;
     const steps = Math.min(slot - this.#slot, SLOTS);
     for (let i = 1; i <= steps; i++) {

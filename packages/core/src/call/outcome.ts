@@ -5,7 +5,7 @@
  * - `failure`: its fault (5xx, reset, timeout). Charged to its load; counts for ejection and breaker.
  * - `overload`: it asks for less (429, 503 with Retry-After). Charged, may pause it; counts for neither.
  * - `unreached`: provably never sent. Charged and counted as a failure, but safe to repeat whatever the call.
- * - `ignored`: the caller's doing. Changes nothing.
+ * - `ignored`: the caller's doing. Blames nobody; only a latency that looks better than the time it took is raised to that.
  */
 export type Outcome = "success" | "failure" | "overload" | "unreached" | "ignored";
 

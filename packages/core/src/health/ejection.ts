@@ -79,7 +79,8 @@ export class Ejection {
   /** Ends an ejection whose time has passed. */
   expire(nowMs: number): boolean {
     if (this.#state.kind !== "ejected" || nowMs < this.#state.untilMs) return false;
-    this.#become({ kind: "probation" });
+    // Not a new generation: an attempt that was made in panic and is still under way is the test attempt now.
+    this.#state = { kind: "probation" };
     return true;
   }
 

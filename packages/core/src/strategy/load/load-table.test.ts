@@ -88,6 +88,31 @@ describe("a peak EWMA with history", () => {
   });
 });
 
+describe("a latency of which only a lower bound is known", () => {
+  it("counts where it is more than what is known, and also without history", () => {
+    const ewma = new Ewma();
+    ewma.table.observeAtLeast(ewma.row, 500, 0);
+    expect(ewma.read(0)).toBeCloseTo(500, 9);
+    ewma.table.observeAtLeast(ewma.row, 900, 0);
+    expect(ewma.read(0)).toBeCloseTo(900, 9);
+  });
+
+  it("changes nothing where it is less: not the value, and not how fast that fades", () => {
+    const [told, untold] = [new Ewma(), new Ewma()];
+    for (const ewma of [told, untold]) ewma.observe(100, 0);
+    told.table.observeAtLeast(told.row, 5, 1_000);
+    expect(told.read(1_000)).toBeCloseTo(untold.read(1_000), 9);
+    for (const ewma of [told, untold]) ewma.observe(20, 2_000);
+    expect(told.read(2_000)).toBeCloseTo(untold.read(2_000), 9);
+  });
+
+  it("of 0 ms leaves a row without history without one", () => {
+    const ewma = new Ewma();
+    ewma.table.observeAtLeast(ewma.row, 0, 1_000);
+    expect(ewma.scaled).toBe(0);
+  });
+});
+
 describe("the scaled values of one scale", () => {
   it("stand in the same proportions as the values themselves", () => {
     const a = new Ewma();
