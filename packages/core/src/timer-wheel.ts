@@ -132,7 +132,7 @@ const MASK = SLOTS - 1;
 /** Rounding up by a tick stays below 3 % from here on. */
 const SHORT_MS = 700;
 /** `setTimeout` keeps 31 bits (24.8 days); beyond them it fires at once. */
-export const LONGEST_WAIT_MS = 2 ** 31 - 1;
+export const LONGEST_WAIT_MS: number = 2 ** 31 - 1;
 
 class Entry implements Timer {
   previous: Entry | undefined = undefined;
