@@ -20,7 +20,7 @@ import type {
 import { FairleadError } from "./errors.ts";
 import { awaitDrained } from "./membership/drain.ts";
 import type { Member } from "./membership/member.ts";
-import { resolveSpecs } from "./membership/spec.ts";
+import { checkSpecs } from "./membership/spec.ts";
 import { Supervisor } from "./membership/supervisor.ts";
 import { expected, OptionCheck } from "./options.ts";
 import { createRandom } from "./random.ts";
@@ -30,6 +30,7 @@ import {
   resolveCallSettings,
   resolveSharedSettings,
   type Settings,
+  type SharedSettings,
 } from "./settings.ts";
 import type { PickRequest } from "./strategy/strategy.ts";
 import type { BalancerEvents } from "./telemetry/events.ts";
@@ -77,6 +78,8 @@ class UpstreamBalancer implements Balancer {
   readonly #host: CallHost;
   readonly #parent: UpstreamBalancer | undefined;
   readonly #derived: Set<UpstreamBalancer> = new Set();
+  /** Of a derived balancer: what it does not take from its parent. */
+  #overrides: Record<string, unknown> = {};
   #supervisor: Supervisor | undefined;
   #state: BalancerSnapshot["state"] = "open";
   #closing: Promise<void> | undefined;
@@ -114,11 +117,7 @@ class UpstreamBalancer implements Balancer {
   }
 
   observe(id: string, report: Report): void {
-    const { members } = this.#upstream;
-    const member = members.get(id);
-    // As of a connection: its latency is not that of a request through here.
-    if (member !== undefined)
-      members.judge(member, "connection", member.ejection.generation, report, 0, this.clock.now());
+    this.#upstream.members.observe(id, report, this.clock.now());
   }
 
   // Members
@@ -134,10 +133,7 @@ class UpstreamBalancer implements Balancer {
 
   set(backends: readonly (string | BackendSpec)[]): void {
     this.#refuseIfClosed();
-    const check = new OptionCheck();
-    const specs = resolveSpecs(check, "backends", backends);
-    check.throwIfAny(`${this.name}: set`);
-    this.#upstream.members.apply(specs);
+    this.#upstream.members.apply(checkSpecs(`${this.name}: set`, backends));
   }
 
   /** Begins to follow a discovery; called once, by `createBalancer`. */
@@ -181,11 +177,13 @@ class UpstreamBalancer implements Balancer {
     this.#refuseIfClosed();
     const check = new OptionCheck();
     const input = check.record("", patch, RECONFIGURABLE_KEYS) ?? {};
-    const own = resolveCallSettings(check, input, this.settings);
+    const overrides = { ...this.#overrides, ...input };
+    const own = resolveCallSettings(check, overrides, this.#parent?.settings ?? this.settings);
     const shared = resolveSharedSettings(check, input, this.settings);
     check.throwIfAny(`${this.name}: configure`);
+    if (this.#parent !== undefined) this.#overrides = overrides;
     this.#host.settings = { ...own, ...shared };
-    this.#root.#share(shared);
+    this.#root.#passOn(shared);
     this.#upstream.configure(shared);
     this.#upstream.announcer.emit("configured", () => ({ upstream: this.name }));
   }
@@ -197,6 +195,7 @@ class UpstreamBalancer implements Balancer {
     const own = resolveCallSettings(check, input, this.settings);
     check.throwIfAny(`${this.name}: derive`);
     const derived = new UpstreamBalancer(this.#upstream, { ...this.settings, ...own }, this);
+    derived.#overrides = input;
     this.#derived.add(derived);
     return derived;
   }
@@ -283,10 +282,14 @@ class UpstreamBalancer implements Balancer {
     return this.#parent === undefined ? this : this.#parent.#root;
   }
 
-  /** Settings of the upstream hold for every balancer over it. */
-  #share(shared: Partial<Settings>): void {
-    this.#host.settings = { ...this.#host.settings, ...shared };
-    for (const derived of this.#derived) derived.#share(shared);
+  /** Settings of the upstream hold for every balancer over it; those of a parent where a derived one has none. */
+  #passOn(shared: SharedSettings): void {
+    this.#host.settings = { ...this.settings, ...shared };
+    for (const derived of this.#derived) {
+      const own = resolveCallSettings(new OptionCheck(), derived.#overrides, this.settings);
+      derived.#host.settings = { ...own, ...shared };
+      derived.#passOn(shared);
+    }
   }
 
   #member(id: string): Member {

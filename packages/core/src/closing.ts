@@ -2,10 +2,13 @@ import type { FairleadError } from "./errors.ts";
 import type { Upstream } from "./upstream.ts";
 
 const DRAIN_MS = 10_000;
+/** An attachment that does not end by itself in this time is left to its fate. */
+const ATTACHMENT_CLOSE_MS = 5_000;
 
 /**
- * Ends everything of an upstream, in this order: nothing is repeated any more, attachments are asked to finish, leases are waited for, what is left is
- * aborted, attachments are freed, then discovery and members. New work has been refused before.
+ * Ends everything of an upstream, in this order: nothing is repeated any more, attachments are asked to finish, leases are
+ * waited for, what is left is aborted, attachments are freed, then discovery and members. New work has been refused
+ * before.
  */
 export async function closeUpstream(
   upstream: Upstream,
@@ -21,9 +24,10 @@ export async function closeUpstream(
   await withinDrainTime(upstream, drainMs, drained);
   upstream.calls.closeAll(reason);
   for (const lease of upstream.leases) lease.release();
-  await Promise.all(
-    [...upstream.attachments].map((attachment) => guarded(upstream, "attachment close", () => attachment.close())),
+  const closed = [...upstream.attachments].map((attachment) =>
+    guarded(upstream, "attachment close", () => attachment.close()),
   );
+  if (closed.length > 0) await withinTime(upstream, ATTACHMENT_CLOSE_MS, Promise.all(closed));
   closeDiscovery();
   upstream.members.dispose();
 }
@@ -50,6 +54,18 @@ function withinDrainTime(upstream: Upstream, drainMs: number, drained: Promise<u
       socketsDone = true;
       return check();
     }, finish);
+  });
+}
+
+/** Resolves with the promise, which never rejects, or when the time is up. */
+function withinTime(upstream: Upstream, limitMs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = upstream.clock.schedule(limitMs, resolve);
+    const finish = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    promise.then(finish, finish);
   });
 }
 

@@ -170,7 +170,10 @@ export interface Balancer extends AsyncDisposable {
   explain(request?: PickRequest): PickExplanation;
   /** Everything known now, as plain JSON. */
   snapshot(): BalancerSnapshot;
-  /** Replaces the complete set; backends with the same id keep their history. With a discovery, until its next update. */
+  /**
+   * Replaces the complete set; backends with the same id keep their history. With a discovery, until its next update. An
+   * empty one takes everybody out of play.
+   */
   set(backends: readonly (string | BackendSpec)[]): void;
   /** Asks the discovery to look again. */
   refresh(): void;
@@ -183,7 +186,10 @@ export interface Balancer extends AsyncDisposable {
   drain(id: string, options?: DrainOptions): Promise<void>;
   /** Changes options at once: all of the patch or, if any of it is wrong, nothing. History stays. */
   configure(patch: ReconfigurableOptions): void;
-  /** A balancer with another strategy, retry policy or timeouts over the same members, health, breakers and connections. */
+  /**
+   * A balancer with another strategy, retry policy or timeouts over the same members, health, breakers and connections.
+   * What it does not set itself follows this one, later changes included.
+   */
   derive(options: DeriveOptions): Balancer;
   /** Adds a section to `snapshot` and `explain`. Returns its removal. */
   extend(section: TelemetrySection): () => void;
@@ -196,6 +202,9 @@ export interface Balancer extends AsyncDisposable {
   shared<T>(key: symbol, make: () => T): T;
   /** Returns the removal of the listener. */
   on<E extends keyof BalancerEvents>(event: E, listener: BalancerEvents[E]): () => void;
-  /** Refuses new work, waits up to `drainMs` (default 10,000) for leases, then ends everything. Idempotent. */
+  /**
+   * Refuses new work, waits up to `drainMs` (default 10,000) for leases, then ends everything. Idempotent. A derived
+   * balancer only refuses new work: what it has under way goes on.
+   */
   close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 }

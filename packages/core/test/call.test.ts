@@ -972,15 +972,22 @@ describe("the caller's signal", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("during an attempt: no blame, but the backend looks no faster than the caller's patience", async () => {
-    const { balancer, clock } = world(1);
-    const controller = new AbortController();
-    const call = watch(balancer.call(() => new Promise(nothing), { signal: controller.signal }));
-    await clock.advance(10);
-    controller.abort(reason);
-    await settle();
-    expect(call.error).toBe(reason);
-    expect(one(balancer, "a")).toMatchObject({ ignored: 1, failures: 0, ewmaMs: 10 });
+  test("during an attempt: no blame, but an average below the caller's patience is raised to it, 5 s at most", async () => {
+    const { balancer, clock } = world(1, { attemptTimeoutMs: false, deadlineMs: false });
+    const abortAfter = async (ms: number): Promise<number> => {
+      const controller = new AbortController();
+      const call = watch(balancer.call(() => new Promise(nothing), { signal: controller.signal }));
+      await clock.advance(ms);
+      controller.abort(reason);
+      await settle();
+      expect(call.error).toBe(reason);
+      return one(balancer, "a").ewmaMs;
+    };
+    expect(await abortAfter(400)).toBe(400);
+    // Only faded, not lowered.
+    expect(await abortAfter(10)).toBeCloseTo(400 * Math.exp(-10 / 10_000), 1);
+    expect(await abortAfter(60_000)).toBe(5_000);
+    expect(one(balancer, "a")).toMatchObject({ ignored: 3, failures: 0, p99Ms: 0 });
   });
 
   test("during a back-off: the same reason, at once, and no further attempt", async () => {

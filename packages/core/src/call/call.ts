@@ -90,11 +90,12 @@ export class Call<T> implements AttemptOwner, OpenCall {
 
   #acquire(nowMs: number): void {
     const lease = this.#host.firstLease(this.#request, nowMs);
-    if (lease === undefined) this.#wait((error) => this.#fail(error, undefined));
+    if (lease === undefined) this.#wait(this.#request, (error) => this.#fail(error, undefined));
     else this.#attemptOn(lease, nowMs);
   }
 
   #wait(
+    request: PickRequest,
     fail: (error: unknown) => void,
     go: (lease: ActiveLease) => void = (lease) => this.#attemptOn(lease, this.now()),
   ): void {
@@ -102,7 +103,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
       this.#endWait = undefined;
       go(lease);
     };
-    this.#endWait = this.#host.waitForLease(this.#request, this.#deadlineAtMs - this.now(), serve, fail);
+    this.#endWait = this.#host.waitForLease(request, this.#deadlineAtMs - this.now(), serve, fail);
   }
 
   // One attempt on it
@@ -223,8 +224,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     };
     if (lease !== undefined) this.#repeatOn(lease, repeat, nowMs);
     else if (last.ending.failed) {
-      this.#request = lastResort(this.#request);
-      this.#wait(nobody, (served) => this.#repeatOn(served, repeat, this.now()));
+      this.#wait(lastResort(this.#request), nobody, (served) => this.#repeatOn(served, repeat, this.now()));
     } else nobody();
   }
 

@@ -28,7 +28,7 @@ class Subject {
   /** Waits for the end of the ejection and fails the probe; returns for how long it is out again. */
   failProbe(): number {
     const nowMs = this.ejection.untilMs ?? Number.NaN;
-    this.ejection.expire(nowMs);
+    this.ejection.expire(nowMs, true);
     this.report("failure", nowMs);
     return (this.ejection.untilMs ?? Number.NaN) - nowMs;
   }
@@ -36,7 +36,7 @@ class Subject {
   /** Waits for the end of the ejection and lets the probe succeed; returns when. */
   comeBack(): number {
     const nowMs = this.ejection.untilMs ?? Number.NaN;
-    this.ejection.expire(nowMs);
+    this.ejection.expire(nowMs, true);
     this.report("success", nowMs);
     return nowMs;
   }
@@ -121,9 +121,9 @@ describe("an ejected backend", () => {
   it("stays out until its time has passed", () => {
     const subject = new Subject();
     subject.eject(0);
-    expect(subject.ejection.expire(4_999)).toBe(false);
+    expect(subject.ejection.expire(4_999, true)).toBe(false);
     expect(subject.ejection.ejected).toBe(true);
-    expect(subject.ejection.expire(5_000)).toBe(true);
+    expect(subject.ejection.expire(5_000, true)).toBe(true);
     expect([subject.ejection.ejected, subject.ejection.probation]).toEqual([false, true]);
     expect(subject.ejection.untilMs).toBeUndefined();
   });
@@ -154,7 +154,7 @@ describe("an ejected backend", () => {
 const onProbation = (): Subject => {
   const subject = new Subject();
   subject.eject(0);
-  subject.ejection.expire(5_000);
+  subject.ejection.expire(5_000, true);
   return subject;
 };
 
@@ -199,7 +199,7 @@ describe("a backend on probation", () => {
     const subject = new Subject();
     const { generation } = subject.ejection;
     subject.eject(0);
-    subject.ejection.expire(5_000);
+    subject.ejection.expire(5_000, true);
     for (const outcome of ["success", "failure"] as const)
       expect(subject.ejection.report(generation, outcome, 6_000, subject.settings)).toBeUndefined();
     expect(subject.ejection.probation).toBe(true);
@@ -211,7 +211,7 @@ describe("a backend on probation", () => {
     const before = ejection.generation;
     ejection.enterProbe(5_000);
     subject.report("failure", 5_000);
-    ejection.expire(15_000);
+    ejection.expire(15_000, true);
     ejection.enterProbe(15_000);
     ejection.leaveProbe(before);
     expect(ejection.hasFreeProbe(15_001)).toBe(false);
@@ -221,7 +221,7 @@ describe("a backend on probation", () => {
     const subject = onProbation();
     subject.ejection.enterProbe(5_000);
     subject.report("failure", 5_000);
-    subject.ejection.expire(15_000);
+    subject.ejection.expire(15_000, true);
     expect(subject.ejection.hasFreeProbe(15_000)).toBe(true);
   });
 
@@ -232,5 +232,36 @@ describe("a backend on probation", () => {
     expect(subject.ejection.suspect).toBe(false);
     expect(subject.ejection.generation).not.toBe(generation);
     expect(subject.eject(6_000)).toBe(5_000);
+  });
+});
+
+/** One failure, at 1 s. */
+function failing(): Ejection {
+  const ejection = new Ejection(scripted(0.5));
+  ejection.report(0, "failure", 1_000, { ...SETTINGS, consecutiveFailures: 5 });
+  return ejection;
+}
+
+describe("a backend with failures too few for an ejection", () => {
+  it("is tested when nobody has called it for the time of an ejection", () => {
+    const ejection = failing();
+    expect(ejection.changesAtMs).toBe(6_000);
+    expect(ejection.expire(5_999, true)).toBe(false);
+    expect(ejection.suspect).toBe(false);
+    expect(ejection.expire(6_000, true)).toBe(true);
+    expect(ejection.probation).toBe(true);
+  });
+
+  it("is looked at again later while it has calls under way", () => {
+    const ejection = failing();
+    expect(ejection.expire(6_000, false)).toBe(false);
+    expect(ejection.changesAtMs).toBe(7_000);
+  });
+
+  it("is not tested once it has worked", () => {
+    const ejection = failing();
+    ejection.report(0, "success", 2_000, SETTINGS);
+    expect(ejection.changesAtMs).toBe(Number.POSITIVE_INFINITY);
+    expect(ejection.expire(1e9, true)).toBe(false);
   });
 });

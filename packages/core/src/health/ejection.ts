@@ -12,12 +12,12 @@ export interface EjectionSettings {
 }
 
 /**
- * - `in`: takes calls.
+ * - `in`: takes calls. After a failure it is in doubt from a moment on, unless it proves itself before.
  * - `ejected`: takes none until its time has passed.
- * - `probation`: its time has passed; takes one attempt at a time, whose success brings it back.
+ * - `probation`: ejected or left alone for its time; takes one attempt at a time, whose success brings it back.
  */
 type State =
-  | { readonly kind: "in"; failures: number }
+  | { readonly kind: "in"; failures: number; doubtAtMs: number }
   | { readonly kind: "ejected"; readonly untilMs: number }
   | { readonly kind: "probation" };
 
@@ -26,6 +26,9 @@ export type EjectionChange =
   | { readonly kind: "ejected"; readonly untilMs: number }
   | { readonly kind: "returned" }
   | undefined;
+
+/** A backend in doubt that is busy is looked at again after this long. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** An unreported test attempt gives its place back after this long: three default attempt timeouts. */
 const PROBE_EXPIRY_MS = 30_000;
@@ -40,7 +43,7 @@ const FORGIVE_AFTER_MS = 10_000;
  * (return by a single probe).
  */
 export class Ejection {
-  #state: State = { kind: "in", failures: 0 };
+  #state: State = { kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY };
   /** Counts changes of state; a report carries the generation that admitted it. */
   generation = 0;
   /** Doublings that the next ejection has coming. */
@@ -76,9 +79,22 @@ export class Ejection {
     return this.#state.kind === "in" ? this.#state.failures : 0;
   }
 
-  /** Ends an ejection whose time has passed. */
-  expire(nowMs: number): boolean {
-    if (this.#state.kind !== "ejected" || nowMs < this.#state.untilMs) return false;
+  /** When time alone changes the state; `Infinity` if it never does. */
+  get changesAtMs(): number {
+    if (this.#state.kind === "ejected") return this.#state.untilMs;
+    return this.#state.kind === "in" ? this.#state.doubtAtMs : Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Puts a backend on probation whose time has passed: after an ejection, or after failures too few for one if nobody has
+   * called it since. A strategy that shuns what failed would otherwise learn late that it works again.
+   */
+  expire(nowMs: number, idle: boolean): boolean {
+    if (nowMs < this.changesAtMs) return false;
+    if (this.#state.kind === "in" && !idle) {
+      this.#state.doubtAtMs = nowMs + LOOK_AGAIN_MS;
+      return false;
+    }
     // Not a new generation: an attempt that was made in panic and is still under way is the test attempt now.
     this.#state = { kind: "probation" };
     return true;
@@ -111,18 +127,18 @@ export class Ejection {
   /** Back in, whatever the history. */
   reset(): void {
     this.#level = 0;
-    if (this.#state.kind !== "in") this.#become({ kind: "in", failures: 0 });
-    else this.#state.failures = 0;
+    this.#become({ kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY });
   }
 
   #succeeded(nowMs: number): EjectionChange {
     if (this.#state.kind === "in") {
       this.#state.failures = 0;
+      this.#state.doubtAtMs = Number.POSITIVE_INFINITY;
       return undefined;
     }
     // In panic an ejected backend is tried before its time; if it works, its time is over.
     this.#returnedAtMs = nowMs;
-    this.#become({ kind: "in", failures: 0 });
+    this.#become({ kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY });
     return { kind: "returned" };
   }
 
@@ -130,7 +146,10 @@ export class Ejection {
     if (this.#state.kind === "ejected") return undefined;
     if (this.#state.kind === "in") {
       this.#state.failures++;
-      if (this.#state.failures < settings.consecutiveFailures) return undefined;
+      if (this.#state.failures < settings.consecutiveFailures) {
+        this.#state.doubtAtMs = nowMs + this.#duration(settings);
+        return undefined;
+      }
       this.#level = Math.max(0, this.#level - Math.floor((nowMs - this.#returnedAtMs) / FORGIVE_AFTER_MS));
     }
     const untilMs = nowMs + this.#duration(settings);

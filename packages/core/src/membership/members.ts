@@ -77,7 +77,7 @@ export class Members {
   /** The state of the world for a pick. */
   topology(nowMs: number): Topology {
     if (this.#topology !== undefined && nowMs < this.#validUntilMs) return this.#topology;
-    for (const member of this.#byId.values()) if (member.ejection.expire(nowMs)) member.refreshGate();
+    for (const member of this.#byId.values()) if (member.ejection.expire(nowMs, member.idle)) member.refreshGate();
     const topology = buildTopology(this.#byId.values(), this.settings, nowMs, this.#context.random, this.#loads);
     this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
     this.#topology = topology;
@@ -165,6 +165,12 @@ export class Members {
     this.invalidate();
   }
 
+  /** A verdict from elsewhere; as of a connection, since its latency is not that of a request through here. */
+  observe(id: string, report: Report, nowMs: number): void {
+    const member = this.#byId.get(id);
+    if (member !== undefined) this.judge(member, "connection", member.ejection.generation, report, 0, nowMs);
+  }
+
   /** A verdict: load, counters, ejection, pause. `generation` is the ejection's when the attempt was admitted. */
   judge(member: Member, kind: RequestKind, generation: number, report: Report, latencyMs: number, nowMs: number): void {
     member.record(kind, report, latencyMs, nowMs);
@@ -172,6 +178,7 @@ export class Members {
     if (ejection !== undefined) {
       const change = member.ejection.report(generation, report.outcome, nowMs, ejection);
       if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs);
+      else this.#validUntilMs = Math.min(this.#validUntilMs, member.ejection.changesAtMs);
     }
     if (report.outcome === "ignored") return;
     if (report.retryAfterMs !== undefined && report.retryAfterMs > 0) this.#pause(member, report.retryAfterMs, nowMs);
@@ -195,7 +202,7 @@ export class Members {
       upstream,
       backend: member.id,
       reason: `consecutive failures, the last: ${report.status ?? report.errorCode ?? report.outcome}`,
-      untilAt: clock.wallNow() + (change.untilMs - nowMs),
+      untilAt: Math.round(clock.wallNow() + (change.untilMs - nowMs)),
     }));
   }
 

@@ -1,5 +1,5 @@
 import type { AdminState, BackendSpec, TlsOptions } from "../backend.ts";
-import { expected, type OptionCheck } from "../options.ts";
+import { expected, OptionCheck } from "../options.ts";
 
 /** A checked specification with every default filled in. */
 export interface ResolvedSpec extends BackendSpec {
@@ -46,6 +46,18 @@ export function resolveSpecs(check: OptionCheck, path: string, specs: unknown): 
     seen.set(spec.id, at);
     resolved.push(spec);
   }
+  return resolved;
+}
+
+/**
+ * A whole set, or one error with all problems.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG`
+ */
+export function checkSpecs(what: string, specs: unknown): ResolvedSpec[] {
+  const check = new OptionCheck();
+  const resolved = resolveSpecs(check, "backends", specs);
+  check.throwIfAny(what);
   return resolved;
 }
 

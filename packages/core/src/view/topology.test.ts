@@ -30,7 +30,7 @@ function membersOf(plans: readonly Plan[]): Member[] {
     const [spec] = resolveSpecs(new OptionCheck(), "", [{ url: `http://${id}`, id, priority, weight, state }]);
     const member = new Member(spec!, loads, scripted(0.5), undefined);
     if (ejectedAt !== undefined) member.ejection.report(0, "failure", ejectedAt, EJECTION);
-    if (probation === true) member.ejection.expire(1e9);
+    if (probation === true) member.ejection.expire(1e9, true);
     if (returnedAt !== undefined) member.returnedAtMs = returnedAt;
     member.gone = gone === true;
     member.refreshGate();

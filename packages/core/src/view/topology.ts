@@ -82,6 +82,9 @@ export function buildTopology(
     settings.panicThreshold,
   );
   const validity = new Validity(nowMs);
+  for (const { healthy, degraded, failed } of levels) {
+    for (const { ejection } of [...healthy, ...degraded, ...failed]) validity.at(ejection.changesAtMs);
+  }
   const tiers = buildTiers(
     levels,
     shares,
@@ -89,7 +92,6 @@ export function buildTopology(
     { random, loads },
   );
   for (const tier of tiers) for (const member of tier.members) member.viewGeneration = generation;
-  for (const level of levels) for (const member of level.failed) validity.at(member.ejection.untilMs);
   return {
     generation,
     tiers,
@@ -113,8 +115,8 @@ class Validity {
     this.#nowMs = nowMs;
   }
 
-  at(momentMs: number | undefined): void {
-    if (momentMs !== undefined && momentMs < this.untilMs) this.untilMs = momentMs;
+  at(momentMs: number): void {
+    if (momentMs < this.untilMs) this.untilMs = momentMs;
   }
 
   in(delayMs: number): void {
