@@ -4,6 +4,7 @@ export type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind, TlsOpt
 export { createBalancer } from "./balancer.ts";
 export type { AcquireOptions } from "./call/acquire.ts";
 export type { Attempt, CallOptions } from "./call/attempt.ts";
+export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
 export type { LoadReport, Outcome, Report } from "./call/outcome.ts";

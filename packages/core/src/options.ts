@@ -94,6 +94,10 @@ export const expected = {
     description: "a non-empty text",
     accepts: (value: unknown): value is string => typeof value === "string" && value !== "",
   },
+  anyText: {
+    description: "a text",
+    accepts: (value: unknown): value is string => typeof value === "string",
+  },
   secretText: {
     description: "a non-empty text",
     secret: true,

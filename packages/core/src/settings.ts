@@ -170,6 +170,11 @@ function group<T>(
   return input === undefined ? base : fill(input);
 }
 
+/** For the options of one call. */
+export function checkRetry(check: OptionCheck, value: unknown): void {
+  resolveRetry(check, value, DEFAULT_RETRY);
+}
+
 function resolveRetry(check: OptionCheck, value: unknown, base: RetrySettings | undefined): RetrySettings | undefined {
   const keys = ["limit", "statusCodes", "retryOnTimeout", "backoffBaseMs", "backoffLimitMs", "rateLimitScope"];
   return group(check, "retry", value, base, keys, (input) => {

@@ -1,6 +1,6 @@
 import type { Backend, RequestKind } from "../backend.ts";
 import type { RetryOptions } from "../contract.ts";
-import type { Classifier } from "./classifier.ts";
+import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Report } from "./outcome.ts";
 
 /** What the function that makes one attempt is given. */
@@ -29,6 +29,8 @@ export interface CallOptions<T> {
   /** Whether repeating the call does no harm. Default `false`: only attempts that were never sent are repeated. */
   readonly idempotent?: boolean | undefined;
   readonly classify?: Classifier | undefined;
+  /** An adapter's own verdict, in place of the built-in one: asked when no `classify` has a say. */
+  readonly judge?: ((result: AttemptResult) => Report) | undefined;
   readonly hashKey?: string | undefined;
   readonly pinned?: string | undefined;
   readonly pinPolicy?: "redistribute" | "wait" | "fail" | undefined;

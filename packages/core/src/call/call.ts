@@ -6,7 +6,7 @@ import type { CallHost } from "./call-host.ts";
 import type { Ending, Last } from "./ending.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
-import { IGNORED, type Report, SUCCESS } from "./outcome.ts";
+import { IGNORED, type Report } from "./outcome.ts";
 import { type Repeat, Repeats, timeoutError } from "./repeats.ts";
 import { lastResort, pickRequestOf, withTried } from "./request.ts";
 import { discardValue, judge } from "./verdict.ts";
@@ -86,8 +86,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     if (this.#answered) this.#endIfDone();
   }
 
-  // A backend
-
   #acquire(nowMs: number): void {
     const lease = this.#host.firstLease(this.#request, nowMs);
     if (lease === undefined) this.#wait(this.#request, (error) => this.#fail(error, undefined));
@@ -105,8 +103,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     };
     this.#endWait = this.#host.waitForLease(request, this.#deadlineAtMs - this.now(), serve, fail);
   }
-
-  // One attempt on it
 
   #attemptOn(lease: ActiveLease, nowMs: number): void {
     const giveUpAtMs = this.#giveUpAtMs(nowMs);
@@ -133,10 +129,8 @@ export class Call<T> implements AttemptOwner, OpenCall {
       // Nobody waits for it any more: it timed out, or the caller left.
       discardValue(this.#host, this.#options, value);
       attempt.finish();
-    } else if (this.#options.classify === undefined && this.#host.settings.classify === undefined) {
-      this.#settle(attempt, SUCCESS, { failed: false, value }, undefined);
     } else {
-      const report = judge(this.#host, this.#options.classify, { failed: false, value, sent: true });
+      const report = judge(this.#host, this.#options, { failed: false, value, sent: true });
       this.#settle(attempt, report, { failed: false, value }, undefined);
     }
   }
@@ -146,7 +140,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     if (attempt.lease.settled) attempt.finish();
     else {
       const sent = attempt.sent !== false;
-      const report = judge(this.#host, this.#options.classify, { failed: true, error, sent });
+      const report = judge(this.#host, this.#options, { failed: true, error, sent });
       this.#settle(attempt, report, { failed: true, error }, undefined);
     }
   }
@@ -173,8 +167,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     this.#abandoned.add(attempt);
     this.#attempt = undefined;
   }
-
-  // After it
 
   #settle(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timeout: FairleadError | undefined): void {
     attempt.timer?.cancel();
@@ -245,13 +237,20 @@ export class Call<T> implements AttemptOwner, OpenCall {
 
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
-    this.#answered = true;
     if (report.outcome === "success") this.#host.counters.succeeded++;
     else if (report.outcome !== "ignored") this.#host.counters.failed++;
-    if (ending.failed) this.#reject?.(ending.error);
-    else this.#resolve?.(ending.value);
+    this.#conclude(ending);
     attempt.finish();
     this.#endIfDone();
+  }
+
+  /** Settles the promise and lets go of it: a body that is forgotten must not be kept alive by a call that waits for its end. */
+  #conclude(ending: Ending<T>): void {
+    this.#answered = true;
+    if (ending.failed) this.#reject?.(ending.error);
+    else this.#resolve?.(ending.value);
+    this.#resolve = undefined;
+    this.#reject = undefined;
   }
 
   /** Nothing is left to try: the last answer, or an error that names every attempt. */
@@ -282,8 +281,7 @@ export class Call<T> implements AttemptOwner, OpenCall {
     attempt?.timer?.cancel();
     if (report === undefined) this.#host.counters.failed++;
     else attempt?.lease.settle(report);
-    this.#answered = true;
-    this.#reject?.(error);
+    this.#conclude({ failed: true, error });
     this.#dropReplaced();
     // The lease is given back when the attempt's function has settled: the work goes on until then.
     attempt?.finish();

@@ -1,4 +1,4 @@
-import type { Outcome, Report } from "./outcome.ts";
+import { type Outcome, type Report, SUCCESS } from "./outcome.ts";
 
 /** How an attempt ended, as the function that made it saw it. */
 export interface AttemptResult {
@@ -39,7 +39,7 @@ const UNREACHED_CODES: ReadonlySet<string> = new Set([
 
 /** The built-in verdict: a value is a success; an error is a failure, or `unreached` where that is known. */
 export function classifyResult({ failed, error, sent }: AttemptResult): Report {
-  if (!failed) return { outcome: "success" };
+  if (!failed) return SUCCESS;
   const errorCode = errorCodeOf(error);
   const unreached = !sent || (errorCode !== undefined && UNREACHED_CODES.has(errorCode));
   return { outcome: unreached ? "unreached" : "failure", origin: "local", errorCode };

@@ -4,14 +4,21 @@ import type { CallHost } from "./call-host.ts";
 import { type AttemptResult, type Classifier, classifyResult, isReport, toReport } from "./classifier.ts";
 import type { Report } from "./outcome.ts";
 
-/** The verdict on an attempt: by the call's own classifier, else the balancer's, else the built-in one. */
-export function judge(host: CallHost, ofCall: Classifier | undefined, result: AttemptResult): Report {
-  return ask(host, ofCall, result) ?? ask(host, host.settings.classify, result) ?? classifyResult(result);
+type Judges = Pick<CallOptions<never>, "classify" | "judge">;
+
+/** The verdict on an attempt: the call's own classifier's, else the balancer's, else the adapter's or the built-in one. */
+export function judge(host: CallHost, { classify, judge: ofAdapter }: Judges, result: AttemptResult): Report {
+  const ofBalancer = host.settings.classify;
+  return (
+    (classify === undefined ? undefined : ask(host, classify, result)) ??
+    (ofBalancer === undefined ? undefined : ask(host, ofBalancer, result)) ??
+    (ofAdapter === undefined ? undefined : ask(host, ofAdapter, result)) ??
+    classifyResult(result)
+  );
 }
 
 /** A classifier that throws or answers nonsense has no say. */
-function ask(host: CallHost, classify: Classifier | undefined, result: AttemptResult): Report | undefined {
-  if (classify === undefined) return undefined;
+function ask(host: CallHost, classify: Classifier, result: AttemptResult): Report | undefined {
   const failed = (error: unknown): void => host.callbackFailed("classify", error);
   try {
     const verdict = classify(result);

@@ -1,0 +1,108 @@
+type Chunk = Uint8Array<ArrayBuffer>;
+type OneShotSource = ReadableStream | AsyncIterable<unknown> | Iterable<unknown>;
+
+interface Read {
+  readonly done?: boolean | undefined;
+  readonly value?: unknown;
+}
+
+interface Puller {
+  read(): Promise<Read>;
+  cancel(reason: unknown): Promise<unknown>;
+}
+
+/** Whether a body is gone once it was sent. All other kinds (text, bytes, forms, blobs) can be sent again. */
+export function isOneShot(body: unknown): body is ReadableStream | AsyncIterable<unknown> {
+  return typeof body === "object" && body !== null && ("getReader" in body || Symbol.asyncIterator in body);
+}
+
+/**
+ * A body that can be sent once. Each attempt gets a stream of its own over it, so that it is known for sure what was
+ * read, and an attempt that is given up takes nothing with it.
+ *
+ * The first chunk is kept until the second is read: undici's `fetch` reads one before it has a connection (it tees the
+ * stream), and without it no stream could go to another backend. More is never buffered.
+ */
+export class OneShotBody {
+  readonly #source: OneShotSource;
+  #puller: Puller | undefined;
+  #first: Promise<Read> | undefined;
+  /** More was read than is kept: it cannot be sent again. */
+  consumed = false;
+  /** It was the body that failed, not the backend. */
+  failed = false;
+
+  /** @throws TypeError if somebody else reads it */
+  constructor(source: OneShotSource) {
+    if ("locked" in source && source.locked) throw new TypeError("The body is locked or was read before");
+    this.#source = source;
+  }
+
+  /** The stream for one attempt. */
+  open(): ReadableStream<Chunk> {
+    let first = true;
+    return new ReadableStream<Chunk>(
+      {
+        pull: async (controller) => {
+          const read = first ? this.#readFirst() : this.#readOn();
+          first = false;
+          const { done, value } = await this.#watched(read);
+          if (done === true) controller.close();
+          else controller.enqueue(toBytes(value));
+        },
+        cancel: async (reason) => {
+          if (this.consumed) await this.#pull().cancel(reason);
+        },
+      },
+      // Nothing is read before somebody asks.
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** The call is over: the source is told, so that it can free what it holds. */
+  dispose(reason: unknown): void {
+    if (this.consumed) return;
+    this.consumed = true;
+    // A source that is being read, or fails at this, needs no telling.
+    this.#pull()
+      .cancel(reason)
+      .catch(() => {});
+  }
+
+  #readFirst(): Promise<Read> {
+    this.#first ??= this.#pull().read();
+    return this.#first;
+  }
+
+  #readOn(): Promise<Read> {
+    this.consumed = true;
+    this.#first = undefined;
+    return this.#pull().read();
+  }
+
+  async #watched(read: Promise<Read>): Promise<Read> {
+    try {
+      return await read;
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
+  }
+
+  #pull(): Puller {
+    this.#puller ??= pullerOf(this.#source);
+    return this.#puller;
+  }
+}
+
+function pullerOf(source: OneShotSource): Puller {
+  if ("getReader" in source) return source.getReader();
+  const iterator: AsyncIterator<unknown> | Iterator<unknown> =
+    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  return { read: async () => iterator.next(), cancel: async (reason) => iterator.return?.(reason) };
+}
+
+function toBytes(chunk: unknown): Chunk {
+  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
+  return chunk as Chunk;
+}

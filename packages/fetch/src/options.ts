@@ -1,0 +1,22 @@
+import type { CallOptions } from "@fairlead/core";
+import type { Transport } from "./transport.ts";
+
+/** What one call may say beside what the platform's `fetch` takes: see `CallOptions` of the core. */
+export type FairleadInit = Pick<
+  CallOptions<unknown>,
+  | "attemptTimeoutMs"
+  | "classify"
+  | "deadlineMs"
+  | "hashKey"
+  | "idempotent"
+  | "labels"
+  | "pinned"
+  | "pinPolicy"
+  | "retry"
+>;
+
+/** Options of `createFetch`: what holds for every call that says nothing else. */
+export interface FetchOptions extends FairleadInit {
+  /** Makes the requests. Default: the platform's `fetch`, looked up at each call. */
+  readonly fetch?: Transport | undefined;
+}

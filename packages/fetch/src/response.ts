@@ -1,0 +1,126 @@
+import type { Attempt, Balancer, Report } from "@fairlead/core";
+import { errorCodeOf } from "@fairlead/core";
+
+/** Read ahead, in bytes: an answer that nobody reads to its end ends by itself if it is small, as in undici. */
+const READ_AHEAD = 64 * 1024;
+/** What of an unwanted answer is read, in bytes, to keep its connection; more is not worth it. */
+const DRAIN_LIMIT = 64 * 1024;
+
+/**
+ * The platform's response with the logical URL, and a body whose end gives the attempt's place back.
+ *
+ * A body is passed on through a stream of ours in a new `Response`: patched properties would miss whoever reads the
+ * response natively (a service worker, `new Response(response.body)`), and the place would never come back.
+ */
+export function present(
+  response: Response,
+  url: string,
+  redirected: boolean,
+  attempt: Attempt,
+  balancer: Balancer,
+): Response {
+  const { body, status } = response;
+  // Opaque responses (status 0) can't be made anew.
+  const tracked =
+    body === null || status < 200
+      ? response
+      : new Response(track(body, attempt, balancer), {
+          status,
+          statusText: response.statusText,
+          headers: response.headers,
+        });
+  return withUrl(tracked, url, redirected, response.type);
+}
+
+/** Shows where a response came from, in the terms of the caller. `clone()` keeps it. */
+export function withUrl(response: Response, url: string, redirected: boolean, type: ResponseType): Response {
+  const clone = () => withUrl(Response.prototype.clone.call(response), url, redirected, type);
+  return Object.defineProperties(response, {
+    url: { value: url, configurable: true },
+    redirected: { value: redirected, configurable: true },
+    type: { value: type, configurable: true },
+    clone: { value: clone, configurable: true, writable: true },
+  });
+}
+
+/** Passes a body on, holds the attempt until it ends, and ends it when no byte came for `bodyIdleTimeoutMs`. */
+function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, balancer: Balancer): ReadableStream {
+  const reader = body.getReader();
+  const release = attempt.hold();
+  const idleMs = balancer.settings.bodyIdleTimeoutMs;
+  const read = () =>
+    idleMs === false ? reader.read() : withinIdleTime(balancer, idleMs, reader.read(), (error) => reader.cancel(error));
+  const tracked = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await read();
+          if (!done) controller.enqueue(value);
+          else {
+            release();
+            controller.close();
+          }
+        } catch (error) {
+          // An abort is the caller's doing.
+          release(attempt.signal.aborted ? undefined : streamFailure(error));
+          throw error;
+        }
+      },
+      cancel(reason) {
+        release();
+        return reader.cancel(reason);
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
+  );
+  forgotten?.register(tracked, () => {
+    release();
+    reader.cancel().catch(() => {});
+  });
+  return tracked;
+}
+
+/** A long body that nobody reads nor cancels would hold its place for ever: it ends when it is garbage. */
+const forgotten: FinalizationRegistry<() => void> | undefined =
+  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry((end) => end());
+
+function withinIdleTime<T>(
+  balancer: Balancer,
+  idleMs: number,
+  read: Promise<T>,
+  cancel: (error: unknown) => Promise<void>,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = balancer.clock.schedule(idleMs, () => {
+      const error = new DOMException(`no byte of the body came within ${idleMs} ms`, "TimeoutError");
+      reject(error);
+      cancel(error).catch(() => {});
+    });
+    read.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+/** The verdict on an answer that began well and broke. */
+export function streamFailure(error: unknown): Report {
+  return { outcome: "failure", origin: "local", errorCode: errorCodeOf(error) };
+}
+
+/** Lets go of a response that nobody will read: little is read, so that the connection can serve again. */
+export function discard(response: Response): void {
+  if (response.body === null || response.bodyUsed) return;
+  drain(response.body).catch(() => {});
+}
+
+async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  let left = DRAIN_LIMIT;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    left -= value.byteLength;
+    if (left < 0) {
+      await reader.cancel();
+      return;
+    }
+  }
+}

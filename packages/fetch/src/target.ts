@@ -1,0 +1,44 @@
+import type { Backend } from "@fairlead/core";
+
+/** What `fetch` takes as its first argument. */
+export type FetchInput = string | URL | Request;
+
+export function isRequest(input: FetchInput): input is Request {
+  return typeof input === "object" && "url" in input && "headers" in input;
+}
+
+/**
+ * The logical URL of a call, or `undefined` if it is meant for another origin.
+ *
+ * @throws TypeError if it is no URL, names credentials, or is relative and leads away from `origin` all the same, as
+ * `//host` and `/\host` do
+ */
+export function logicalUrl(input: FetchInput, origin: string): URL | undefined {
+  const text = isRequest(input) ? input.url : String(input);
+  // Nothing that begins with a slash is absolute: that spares paths a failed parse.
+  const absolute = text.startsWith("/") ? undefined : parse(text);
+  if (absolute !== undefined && absolute.origin !== origin) return undefined;
+  const url = absolute ?? new URL(text, origin);
+  if (url.origin !== origin) throw new TypeError(`${JSON.stringify(text)} leads away from ${origin}`);
+  if (url.username !== "" || url.password !== "")
+    throw new TypeError(`A URL on ${origin} must not include credentials`);
+  return url;
+}
+
+function parse(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a backend serves a logical URL: its own URL is a prefix. Fragments are not sent. */
+export function backendUrl(backend: Backend, url: URL): string {
+  return `${httpUrl(backend.url)}${url.pathname}${url.search}`;
+}
+
+/** `ws:` and `wss:` backends speak HTTP as well. */
+export function httpUrl(url: string): string {
+  return url.startsWith("ws") ? `http${url.slice(2)}` : url;
+}

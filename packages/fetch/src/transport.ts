@@ -1,0 +1,19 @@
+import type { Attempt } from "@fairlead/core";
+
+/** What a transport is given: the platform's init, with a stream where the body can be sent only once. */
+export type TransportInit = Omit<RequestInit, "signal"> & {
+  readonly signal?: AbortSignal;
+  readonly duplex?: "half";
+};
+
+/** Makes one attempt. Any `fetch` is one. */
+export interface Transport {
+  (url: string, init: TransportInit, attempt: Attempt): Promise<Response>;
+  /**
+   * Whether it finds the way to `attempt.backend` itself: it is then handed the logical URL, follows redirects, and holds
+   * the attempt until the body has ended. Default `false`: it is handed the backend's URL and told not to follow.
+   */
+  readonly keepsOrigin?: boolean | undefined;
+  /** What other origins are fetched with. Default: the platform's `fetch`, looked up at each call. */
+  readonly fetch?: typeof fetch | undefined;
+}

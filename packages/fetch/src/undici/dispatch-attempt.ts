@@ -1,0 +1,188 @@
+import type { Buffer } from "node:buffer";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Attempt, Report } from "@fairlead/core";
+import { judgeStatus, layered } from "../classify.ts";
+import { streamFailure } from "../response.ts";
+import type { DispatchCall } from "./dispatch-call.ts";
+import type { Controller, Handler } from "./handler.ts";
+import { headerOf } from "./headers.ts";
+import { showLogicalLocation } from "./logical-location.ts";
+import type { Route } from "./route.ts";
+
+/** Up to here, in bytes, an unwanted answer is read to its end, so that its connection can serve again. */
+const DRAIN_LIMIT = 64 * 1024;
+
+/**
+ * Where an attempt is.
+ *
+ * - `waiting`: no headers yet.
+ * - `held`: headers that may not be the answer; what follows them is kept.
+ * - `passing`: this is the answer, and everything goes to the caller.
+ * - `unwanted`: another attempt replaces it, or nobody waits for it.
+ */
+type State = "waiting" | "held" | "passing" | "unwanted";
+
+/** One attempt of a dispatch, as its request's handler. */
+export class DispatchAttempt implements Handler {
+  readonly #call: DispatchCall;
+  readonly #attempt: Attempt;
+  readonly #route: Route;
+  readonly #resolve: (answer: DispatchAttempt) => void;
+  readonly #reject: (error: unknown) => void;
+  #state: State = "waiting";
+  #controller: Controller | undefined = undefined;
+  #release: ((late?: Report) => void) | undefined = undefined;
+  #givenUp: { readonly reason: unknown } | undefined = undefined;
+  /** What came while the headers were held, in its order. */
+  #kept: (() => void)[] = [];
+  #drained = 0;
+  report: Report = { outcome: "success" };
+
+  constructor(
+    call: DispatchCall,
+    attempt: Attempt,
+    route: Route,
+    resolve: (answer: DispatchAttempt) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#call = call;
+    this.#attempt = attempt;
+    this.#route = route;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  // What the call decides
+
+  /** This is the answer: the caller gets what was held back. */
+  deliver(): void {
+    if (this.#state !== "held") return;
+    this.#state = "passing";
+    const kept = this.#kept;
+    this.#kept = [];
+    try {
+      for (const event of kept) event();
+      if (!this.#call.controller.paused) this.#controller?.resume();
+    } catch (error) {
+      // As undici does with handlers that throw.
+      this.#controller?.abort(error as Error);
+    }
+  }
+
+  /** Another attempt replaces it. */
+  discard(): void {
+    this.#state = "unwanted";
+    this.#kept = [];
+    this.#controller?.resume();
+  }
+
+  /** The core no longer waits for it, or the balancer closes while the body streams. */
+  giveUp(reason: unknown): void {
+    this.#givenUp = { reason };
+    if (this.#state !== "passing") this.discard();
+    this.#controller?.abort(reason as Error);
+  }
+
+  // What becomes of the request
+
+  onRequestStart(controller: Controller, context: unknown): void {
+    if (this.#givenUp !== undefined) {
+      controller.abort(this.#givenUp.reason as Error);
+      return;
+    }
+    this.#controller = controller;
+    this.#attempt.markSent();
+    this.#call.controller.follow(controller);
+    this.#call.announce(context);
+  }
+
+  onRequestUpgrade(_controller: Controller, statusCode: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+    const release = this.#attempt.hold();
+    socket.once("close", () => release());
+    this.#state = "passing";
+    this.#call.finish();
+    this.#call.handler.onRequestUpgrade?.(this.#call.controller, statusCode, headers, socket);
+    this.#resolve(this);
+  }
+
+  onResponseStarted(): void {
+    if (this.#state !== "unwanted") this.#call.handler.onResponseStarted?.();
+  }
+
+  onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
+    if (this.#state === "unwanted") return;
+    const { handler, controller: stable } = this.#call;
+    const pass = (): void => handler.onResponseStart?.(stable, statusCode, headers, statusText);
+    if (statusCode < 200) {
+      pass();
+      return;
+    }
+    showLogicalLocation(controller, statusCode, headers, this.#route, this.#call.origin);
+    this.#release = this.#attempt.hold();
+    this.report = this.#judge(statusCode, headers);
+    if (this.#mayBeRepeated()) {
+      this.#state = "held";
+      this.#kept.push(pass);
+      controller.pause();
+    } else {
+      this.#state = "passing";
+      pass();
+    }
+    this.#resolve(this);
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.#state === "unwanted") this.#drain(controller, chunk.byteLength);
+    else this.#pass(() => this.#call.handler.onResponseData?.(this.#call.controller, chunk));
+  }
+
+  onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
+    this.#release?.();
+    this.#pass(() => {
+      this.#call.finish();
+      this.#call.handler.onResponseEnd?.(this.#call.controller, trailers);
+    });
+  }
+
+  onResponseError(controller: Controller | null, error: Error): void {
+    // An abort is the caller's doing.
+    this.#release?.(controller?.aborted === true ? undefined : streamFailure(error));
+    this.#pass(() => this.#call.fail(error));
+    // Without effect if there were headers.
+    this.#reject(error);
+  }
+
+  onBodySent(chunk: Buffer): void {
+    if (this.#state !== "unwanted") this.#call.handler.onBodySent?.(chunk);
+  }
+
+  onRequestSent(): void {
+    if (this.#state !== "unwanted") this.#call.handler.onRequestSent?.();
+  }
+
+  // Small things
+
+  #pass(event: () => void): void {
+    if (this.#state === "passing") event();
+    else if (this.#state === "held") this.#kept.push(event);
+  }
+
+  #drain(controller: Controller, bytes: number): void {
+    this.#drained += bytes;
+    if (this.#drained > DRAIN_LIMIT) controller.abort(new Error("an unwanted answer is too long to be read"));
+  }
+
+  #judge(statusCode: number, headers: IncomingHttpHeaders): Report {
+    const { balancer } = this.#call;
+    const judge = () => judgeStatus(statusCode, headerOf(headers, "retry-after"), balancer.clock);
+    if (balancer.settings.classify === undefined) return judge();
+    const verdict = layered(balancer, undefined, judge)({ failed: false, sent: true, value: { statusCode, headers } });
+    return typeof verdict === "object" ? verdict : { outcome: verdict ?? "success" };
+  }
+
+  #mayBeRepeated(): boolean {
+    const { outcome } = this.report;
+    return outcome === "unreached" || (this.#call.repeatable && outcome !== "success");
+  }
+}

@@ -1,0 +1,119 @@
+import type { Attempt, AttemptResult, Backend, Balancer, Report } from "@fairlead/core";
+import { judgeError } from "../classify.ts";
+import { isIdempotent } from "../methods.ts";
+import { DispatchAttempt } from "./dispatch-attempt.ts";
+import type { DispatchOptions, Handler } from "./handler.ts";
+import type { Route } from "./route.ts";
+import { StableController } from "./stable-controller.ts";
+
+/** The way to a backend, and what takes requests along it. */
+export interface Hop {
+  readonly route: Route;
+  readonly pool: { dispatch(options: DispatchOptions, handler: Handler): unknown };
+}
+
+/** One dispatch through a balancer: as many attempts as it takes, of which the handler sees one. */
+export class DispatchCall {
+  readonly balancer: Balancer;
+  readonly handler: Handler;
+  /** What the caller takes for the origin. */
+  readonly origin: string;
+  readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
+  /** Whether an attempt that may have been processed can be made again. */
+  readonly repeatable: boolean;
+  readonly #options: DispatchOptions;
+  readonly #hopTo: (backend: Backend) => Hop;
+  readonly #onDone: () => void;
+  readonly #abort = new AbortController();
+  #announced = false;
+  #done = false;
+  /** The body can be sent once, and was. */
+  #consumed = false;
+
+  /** `options` are those of a request to `origin`, its path being clean. */
+  constructor(
+    balancer: Balancer,
+    origin: string,
+    options: DispatchOptions,
+    handler: Handler,
+    hopTo: (backend: Backend) => Hop,
+    onDone: () => void,
+  ) {
+    this.balancer = balancer;
+    this.origin = origin;
+    this.handler = handler;
+    this.#options = options;
+    this.#hopTo = hopTo;
+    this.#onDone = onDone;
+    const idempotent = options.idempotent ?? isIdempotent(options.method);
+    this.repeatable = idempotent && isReplayable(options.body);
+  }
+
+  start(): void {
+    this.balancer
+      .call((attempt) => this.#attempt(attempt), {
+        idempotent: this.repeatable,
+        kind: upgrades(this.#options) ? "connection" : "request",
+        classify: (result) => this.#judge(result),
+        discard: (unwanted) => unwanted.discard(),
+        signal: this.#abort.signal,
+      })
+      .then(
+        (answer) => answer.deliver(),
+        (error: Error) => this.fail(error),
+      );
+  }
+
+  /** The request begins: the handler is told once. */
+  announce(context: unknown): void {
+    this.#consumed = !isReplayable(this.#options.body);
+    if (this.#announced) return;
+    this.#announced = true;
+    this.handler.onRequestStart?.(this.controller, context);
+  }
+
+  /** Ends the call with an error, unless it has ended. */
+  fail(error: Error): void {
+    if (this.#done) return;
+    this.finish();
+    this.handler.onResponseError?.(this.controller, error);
+  }
+
+  finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#onDone();
+  }
+
+  #abortedByCaller(reason: Error): void {
+    if (this.#done) return;
+    this.#abort.abort(reason);
+    this.fail(reason);
+  }
+
+  #attempt(attempt: Attempt): Promise<DispatchAttempt> {
+    return new Promise((resolve, reject) => {
+      const { route, pool } = this.#hopTo(attempt.backend);
+      const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
+      attempt.markSent(false);
+      attempt.onAbort((reason) => handler.giveUp(reason));
+      const { bodyIdleTimeoutMs } = this.balancer.settings;
+      pool.dispatch(route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs), handler);
+    });
+  }
+
+  #judge(result: AttemptResult): Report {
+    if (!result.failed) return (result.value as DispatchAttempt).report;
+    const report = judgeError(result);
+    return report.outcome === "unreached" && this.#consumed ? { ...report, outcome: "failure" } : report;
+  }
+}
+
+/** What a dispatcher is given is often a stream already: what else there is can be sent again. */
+function isReplayable(body: unknown): boolean {
+  return body === null || body === undefined || typeof body === "string" || body instanceof Uint8Array;
+}
+
+function upgrades({ upgrade }: DispatchOptions): boolean {
+  return upgrade !== undefined && upgrade !== null && upgrade !== false;
+}

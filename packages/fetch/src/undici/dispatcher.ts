@@ -1,0 +1,107 @@
+import type { Balancer } from "@fairlead/core";
+import { Dispatcher, errors, getGlobalDispatcher, type Pool } from "undici";
+import { DispatchCall } from "./dispatch-call.ts";
+import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
+import { isFor } from "./origin.ts";
+import { type Pools, poolsOf } from "./pools.ts";
+import { cleanPath } from "./route.ts";
+
+export interface BalancedDispatcherOptions {
+  /** The origin whose requests are balanced. Default: the balancer's logical origin. */
+  readonly origin?: string | undefined;
+  /** Takes the requests to all other origins. Default: the global dispatcher as it is when this one is made. */
+  readonly fallback?: Dispatcher | undefined;
+  /** Options of the connection pools; the first given for a balancer count. */
+  readonly pool?: Pool.Options | undefined;
+}
+
+/**
+ * An undici dispatcher that balances the requests to one origin: for `fetch(url, { dispatcher })`, `undici.request` and
+ * `setGlobalDispatcher`, of undici 7 and 8 and of the `fetch` inside Node.
+ *
+ * A request that was never sent goes to another backend whatever its method. One that may have been processed is repeated
+ * only if its method is idempotent and its body can be sent again, which `fetch` streams: a POST or PUT through `fetch` is
+ * not repeated here. Closing it leaves the balancer and the fallback alone.
+ */
+export class BalancedDispatcher extends Dispatcher {
+  readonly #balancer: Balancer;
+  readonly #origin: string;
+  readonly #fallback: Dispatcher;
+  readonly #pools: Pools;
+  readonly #calls = new Set<DispatchCall>();
+  #closed: Error | undefined = undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(balancer: Balancer, { origin, fallback, pool }: BalancedDispatcherOptions = {}) {
+    super();
+    this.#balancer = balancer;
+    this.#origin = new URL(origin ?? balancer.origin).origin;
+    this.#fallback = fallback ?? getGlobalDispatcher();
+    this.#pools = poolsOf(balancer, pool);
+  }
+
+  override dispatch(options: DispatchOptions, handler: Handler | LegacyHandler): boolean {
+    const inner = normalise(handler);
+    // A tunnel is to somewhere else by its nature.
+    if (options.method === "CONNECT" || !isFor(this.#origin, options.origin))
+      return this.#fallback.dispatch(options, inner);
+    try {
+      if (this.#closed !== undefined) throw this.#closed;
+      this.#start({ ...options, path: cleanPath(options.path, this.#origin) }, inner);
+    } catch (error) {
+      inner.onResponseError?.(null as never, error as Error);
+    }
+    return true;
+  }
+
+  /** Refuses further requests, and waits for those under way. */
+  override close(): Promise<void>;
+  override close(callback: () => void): void;
+  override close(callback?: () => void): Promise<void> | void {
+    this.#closed ??= new errors.ClientClosedError();
+    if (callback !== undefined) this.#whenIdle(callback);
+    else return new Promise((resolve) => this.#whenIdle(resolve));
+  }
+
+  /** Refuses further requests, and ends those under way with `error`. */
+  override destroy(): Promise<void>;
+  override destroy(error: Error | null): Promise<void>;
+  override destroy(callback: () => void): void;
+  override destroy(error: Error | null, callback: () => void): void;
+  override destroy(error?: Error | (() => void) | null, callback?: () => void): Promise<void> | void {
+    const reason = error instanceof Error ? error : new errors.ClientDestroyedError();
+    this.#closed = reason;
+    for (const call of this.#calls) call.controller.abort(reason);
+    return typeof error === "function"
+      ? this.close(error)
+      : callback === undefined
+        ? this.close()
+        : this.close(callback);
+  }
+
+  #start(options: DispatchOptions, handler: Handler): void {
+    const call: DispatchCall = new DispatchCall(
+      this.#balancer,
+      this.#origin,
+      options,
+      handler,
+      (backend) => this.#pools.of(backend),
+      () => this.#done(call),
+    );
+    this.#calls.add(call);
+    call.start();
+  }
+
+  #whenIdle(callback: () => void): void {
+    if (this.#calls.size === 0) queueMicrotask(callback);
+    else this.#idle.push(callback);
+  }
+
+  #done(call: DispatchCall): void {
+    this.#calls.delete(call);
+    if (this.#calls.size > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const callback of idle) callback();
+  }
+}

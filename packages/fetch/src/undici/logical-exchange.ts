@@ -1,0 +1,31 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Attempt } from "@fairlead/core";
+import { Exchange } from "./exchange.ts";
+import type { Controller, Handler } from "./handler.ts";
+import { showLogicalLocation } from "./logical-location.ts";
+import type { Route } from "./route.ts";
+
+/** An exchange of a `fetch` that knows the logical origin alone. */
+export class LogicalExchange extends Exchange {
+  readonly #route: Route;
+  readonly #origin: string;
+  /** The backend has sent the caller elsewhere. */
+  redirects = false;
+
+  constructor(attempt: Attempt, handler: Handler, route: Route, origin: string) {
+    super(attempt, handler);
+    this.#route = route;
+    this.#origin = origin;
+  }
+
+  override onResponseStart(
+    controller: Controller,
+    statusCode: number,
+    headers: IncomingHttpHeaders,
+    statusText?: string,
+  ): void {
+    showLogicalLocation(controller, statusCode, headers, this.#route, this.#origin);
+    this.redirects = statusCode >= 300 && statusCode < 400;
+    super.onResponseStart(controller, statusCode, headers, statusText);
+  }
+}
