@@ -155,7 +155,7 @@ export const expected = {
 /** `setTimeout` keeps 31 bits; beyond them it fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -4,7 +4,7 @@ import type { LoadColumns } from "../src/strategy/load/load-table.ts";
 import type { PickRequest, View } from "../src/strategy/strategy.ts";
 
 /** A backend whose every property a test sets by hand. */
-export class FakeBackend implements Backend {
+class FakeBackend implements Backend {
   readonly id: string;
   readonly url: string;
   readonly weight: number;

@@ -74,7 +74,7 @@ export interface BalancerSnapshot {
   readonly sections: Readonly<Record<string, Json>>;
 }
 
-export function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
+function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
   const { counters } = member;
   const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
   return {
