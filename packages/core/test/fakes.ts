@@ -84,11 +84,15 @@ export function fakeView(
   const size = weights.length;
   // Rows in another order than the view's, and not from 0 on: a picker must go by `rows`.
   const rows = Int32Array.from(weights, (_, index) => size - index);
+  const gated = new Uint8Array(size + 1);
   const loads = {
     latency: new Float64Array(size + 1),
     requests: new Int32Array(size + 1),
     connections: new Int32Array(size + 1),
-    gated: new Uint8Array(size + 1),
+    gated,
+    get gatedRows() {
+      return gated.filter((flag) => flag !== 0).length;
+    },
   };
   return {
     kind,

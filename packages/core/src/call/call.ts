@@ -130,8 +130,8 @@ export class Call<T> implements AttemptOwner, OpenCall {
       discardValue(this.#host, this.#options, value);
       attempt.finish();
     } else {
-      const report = judge(this.#host, this.#options, { failed: false, value, sent: true });
-      this.#settle(attempt, report, { failed: false, value }, undefined);
+      const ending = { failed: false, value, sent: true } as const;
+      this.#settle(attempt, judge(this.#host, this.#options, ending), ending, undefined);
     }
   }
 

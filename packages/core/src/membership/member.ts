@@ -126,7 +126,7 @@ export class Member implements Backend {
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";
-    this.loads.gated[this.row] = gated ? 1 : 0;
+    this.loads.setGated(this.row, gated);
   }
 
   /** Takes in the verdict on load and counters; connections tell nothing about request latency. */

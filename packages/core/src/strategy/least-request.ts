@@ -98,9 +98,14 @@ export class LeastRequestPicker implements Picker {
   /** Draws again, a few times, what was drawn before; heavy weights may leave little else. */
   #drawDistinct(table: AliasTable, count: number): number {
     let index = table.draw(this.#view.random);
-    for (let again = 0; again < 3 && this.#drawn.subarray(0, count).includes(index); again++) {
+    for (let again = 0; again < 3 && this.#wasDrawn(index, count); again++) {
       index = table.draw(this.#view.random);
     }
     return index;
+  }
+
+  #wasDrawn(index: number, count: number): boolean {
+    for (let i = 0; i < count; i++) if (this.#drawn[i] === index) return true;
+    return false;
   }
 }

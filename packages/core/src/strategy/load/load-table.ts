@@ -17,6 +17,8 @@ export interface LoadColumns {
   readonly connections: Int32Array;
   /** 0: the gate is open to every attempt that has not tried this backend, so `admits` need not be asked. */
   readonly gated: Uint8Array;
+  /** How many rows of `gated` are not 0: mostly none. */
+  readonly gatedRows: number;
 }
 
 /**
@@ -32,6 +34,7 @@ export class LoadTable implements LoadColumns {
   requests: Int32Array = new Int32Array(FIRST_ROWS);
   connections: Int32Array = new Int32Array(FIRST_ROWS);
   gated: Uint8Array = new Uint8Array(FIRST_ROWS);
+  gatedRows = 0;
   /** The factor of the last sample's moment; 0 without history. */
   #stamps: Float64Array = new Float64Array(FIRST_ROWS);
   #free: number[] = [];
@@ -56,7 +59,7 @@ export class LoadTable implements LoadColumns {
     this.forget(row);
     this.requests[row] = 0;
     this.connections[row] = 0;
-    this.gated[row] = 0;
+    this.setGated(row, false);
     this.#free.push(row);
   }
 
@@ -64,6 +67,13 @@ export class LoadTable implements LoadColumns {
   count(row: number, kind: RequestKind, change: 1 | -1): void {
     const column = kind === "request" ? this.requests : this.connections;
     column[row] = (column[row] ?? 0) + change;
+  }
+
+  setGated(row: number, gated: boolean): void {
+    const before = this.gated[row] ?? 0;
+    const after = gated ? 1 : 0;
+    this.gated[row] = after;
+    this.gatedRows += after - before;
   }
 
   /** Takes in a latency of `ms` milliseconds: `max(ms, old · w + ms · (1 − w))`, w = e^(−age/τ). */
