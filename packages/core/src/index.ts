@@ -3,7 +3,7 @@
 export type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind, TlsOptions } from "./backend.ts";
 export { createBalancer } from "./balancer.ts";
 export type { AcquireOptions } from "./call/acquire.ts";
-export type { Attempt, CallOptions } from "./call/attempt.ts";
+export type { AbortListener, Attempt, CallOptions } from "./call/attempt.ts";
 export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";

@@ -1,7 +1,7 @@
 import type { Timer } from "../clock.ts";
 import type { Member } from "../membership/member.ts";
 import { catchLater } from "../telemetry/callbacks.ts";
-import type { Attempt } from "./attempt.ts";
+import type { AbortListener, Attempt } from "./attempt.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 
@@ -34,7 +34,8 @@ export class ActiveAttempt implements Attempt {
   #aborted = false;
   #reason: unknown = undefined;
   #controller: AbortController | undefined = undefined;
-  #listeners: ((reason: unknown) => void)[] | undefined = undefined;
+  /** One, as a rule; more are rare enough for a list. */
+  #listeners: AbortListener | AbortListener[] | undefined = undefined;
 
   constructor(owner: AttemptOwner, lease: ActiveLease, number: number, giveUpAtMs: number) {
     this.#owner = owner;
@@ -70,10 +71,12 @@ export class ActiveAttempt implements Attempt {
       : Math.max(0, this.giveUpAtMs - this.#owner.now());
   }
 
-  onAbort(listener: (reason: unknown) => void): void {
+  onAbort(listener: AbortListener): void {
+    const listeners = this.#listeners;
     if (this.#aborted) this.#notify(listener);
-    else if (this.#listeners === undefined) this.#listeners = [listener];
-    else this.#listeners.push(listener);
+    else if (listeners === undefined) this.#listeners = listener;
+    else if (Array.isArray(listeners)) listeners.push(listener);
+    else this.#listeners = [listeners, listener];
   }
 
   markSent(sent = true): void {
@@ -101,15 +104,17 @@ export class ActiveAttempt implements Attempt {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    const listeners = this.#listeners ?? [];
+    const listeners = this.#listeners;
     this.#listeners = undefined;
     this.#controller?.abort(reason);
-    for (const listener of listeners) this.#notify(listener);
+    if (Array.isArray(listeners)) for (const listener of listeners) this.#notify(listener);
+    else if (listeners !== undefined) this.#notify(listeners);
   }
 
-  #notify(listener: (reason: unknown) => void): void {
+  #notify(listener: AbortListener): void {
     try {
-      catchLater(listener(this.#reason), (error) => this.#owner.callbackFailed("onAbort", error));
+      const answer: unknown = typeof listener === "function" ? listener(this.#reason) : listener.abort(this.#reason);
+      catchLater(answer, (error) => this.#owner.callbackFailed("onAbort", error));
     } catch (error) {
       this.#owner.callbackFailed("onAbort", error);
     }

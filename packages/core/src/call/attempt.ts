@@ -3,6 +3,9 @@ import type { RetryOptions } from "../contract.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Report } from "./outcome.ts";
 
+/** A function, or an object that has it as `abort`: that spares a closure where one object stands for the attempt. */
+export type AbortListener = ((reason: unknown) => void) | { abort(reason: unknown): void };
+
 /** What the function that makes one attempt is given. */
 export interface Attempt {
   readonly backend: Backend;
@@ -13,7 +16,7 @@ export interface Attempt {
   /** Milliseconds until this attempt is given up; `Infinity` without limits. */
   readonly remainingMs: number;
   /** Cheaper than `signal`: `listener` is called once, with the reason, when the attempt is given up. */
-  onAbort(listener: (reason: unknown) => void): void;
+  onAbort(listener: AbortListener): void;
   /**
    * Says whether the request may have been sent. An attempt that says `false` first and never `true` is `unreached` when
    * it fails. Without a word, only errors that prove it (connection refused) are.

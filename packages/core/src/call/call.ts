@@ -7,12 +7,13 @@ import type { Ending, Last } from "./ending.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report } from "./outcome.ts";
+import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats, timeoutError } from "./repeats.ts";
 import { lastResort, pickRequestOf, withTried } from "./request.ts";
 import { discardValue, judge } from "./verdict.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
-export class Call<T> implements AttemptOwner, OpenCall {
+export class Call<T> implements Adopter<T>, AttemptOwner, OpenCall {
   previous: OpenCall | undefined = undefined;
   next: OpenCall | undefined = undefined;
   readonly #host: CallHost;
@@ -46,17 +47,20 @@ export class Call<T> implements AttemptOwner, OpenCall {
   }
 
   start(nowMs: number): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#host.upstream.calls.add(this);
-      const { signal } = this.#options;
-      if (signal?.aborted === true) this.#abortedByCaller(signal);
-      else {
-        if (signal !== undefined) this.#listenTo(signal);
-        this.#acquire(nowMs);
-      }
-    });
+    const promise = promiseOf(this);
+    this.#host.upstream.calls.add(this);
+    const { signal } = this.#options;
+    if (signal?.aborted === true) this.#abortedByCaller(signal);
+    else {
+      if (signal !== undefined) this.#listenTo(signal);
+      this.#acquire(nowMs);
+    }
+    return promise;
+  }
+
+  adopt(resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   now(): number {
@@ -283,7 +287,6 @@ export class Call<T> implements AttemptOwner, OpenCall {
     else attempt?.lease.settle(report);
     this.#conclude({ failed: true, error });
     this.#dropReplaced();
-    // The lease is given back when the attempt's function has settled: the work goes on until then.
     attempt?.finish();
     this.#endIfDone();
   }

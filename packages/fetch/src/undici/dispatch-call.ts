@@ -98,7 +98,10 @@ export class DispatchCall {
       attempt.markSent(false);
       attempt.onAbort((reason) => handler.giveUp(reason));
       const { bodyIdleTimeoutMs } = this.balancer.settings;
-      pool.dispatch(route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs), handler);
+      pool.dispatch(
+        route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs, attempt.remainingMs),
+        handler,
+      );
     });
   }
 

@@ -61,8 +61,6 @@ export class Pools {
     return {
       ...this.#options,
       connect: typeof own === "function" ? own : { ...connect, ...own },
-      // The core's attempt timeout ends at the headers.
-      headersTimeout: 0,
     };
   }
 

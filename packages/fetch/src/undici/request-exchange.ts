@@ -26,7 +26,7 @@ export class RequestExchange extends Exchange {
     this.#options = options;
     this.#stream = stream;
     attempt.markSent(false);
-    attempt.onAbort((reason) => this.abort(reason));
+    attempt.onAbort(this);
   }
 
   send(): Promise<Dispatcher.ResponseData<unknown>> {

@@ -106,6 +106,7 @@ class RequestClient {
       { ...options, method, signal: null },
       path,
       this.#balancer.settings.bodyIdleTimeoutMs,
+      attempt.remainingMs,
     );
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
     const stream = oneShot instanceof OneShotReadable ? oneShot : undefined;

@@ -34,23 +34,28 @@ describe("a path", () => {
 describe("the way to a backend", () => {
   test("goes to its origin, behind its prefix", () => {
     const own = { headers: { a: "1" }, method: "GET" } as const;
-    expect(route({ url: "http://h:1/v1" }).address({ ...own }, "/a", 5)).toEqual({
+    expect(route({ url: "http://h:1/v1" }).address({ ...own }, "/a", 5, 4)).toEqual({
       ...own,
       origin: "http://h:1",
       path: "/v1/a",
       bodyTimeout: 5,
+      headersTimeout: 5,
     });
-    expect(route({ url: "ws://h:1" }).address({ bodyTimeout: 7 }, "/a", false)).toMatchObject({
+    expect(route({ url: "ws://h:1" }).address({ bodyTimeout: 7 }, "/a", false, 8)).toMatchObject({
       origin: "http://h:1",
       bodyTimeout: 7,
+      headersTimeout: 0,
     });
-    expect(route({ url: "http://h:1" }).address({}, "/a", false).bodyTimeout).toBe(0);
+    expect(route({ url: "http://h:1" }).address({}, "/a", false, Number.POSITIVE_INFINITY)).toMatchObject({
+      bodyTimeout: 0,
+      headersTimeout: 0,
+    });
   });
 
   test("names the host that the backend says, unless the caller does, in any form of headers", () => {
     const { host, ...spec } = { url: "http://h:1", host: "orders.test" };
     const headersOf = (headers: object | null | undefined) =>
-      route({ ...spec, host }).address({ headers } as { headers: Record<string, string> }, "/", false).headers;
+      route({ ...spec, host }).address({ headers } as { headers: Record<string, string> }, "/", false, 1).headers;
     expect(headersOf(undefined)).toEqual({ host });
     expect(headersOf(null)).toEqual({ host });
     expect(headersOf({ a: "1" })).toEqual({ a: "1", host });

@@ -10,6 +10,7 @@ interface Addressed {
   path: string;
   headers?: NonNullable<Headers> | null;
   bodyTimeout: number;
+  headersTimeout: number;
   servername?: string;
 }
 
@@ -56,14 +57,22 @@ export class Route {
 
   /**
    * Turns `own`, a fresh copy of a request's options, into a request to this backend. `path` is clean; `bodyIdleMs` counts
-   * unless the request says otherwise.
+   * unless the request says otherwise. `remainingMs`: when the core gives up on the headers.
    */
-  address<O extends Partial<DispatchOptions>>(own: O, path: string, bodyIdleMs: number | false): O & Addressed {
+  address<O extends Partial<DispatchOptions>>(
+    own: O,
+    path: string,
+    bodyIdleMs: number | false,
+    remainingMs: number,
+  ): O & Addressed {
     const addressed = own as O & Addressed;
     addressed.origin = this.origin;
     addressed.path = this.prefix + path;
     if (this.host !== undefined) addressed.headers = withHost(own.headers, this.host);
     addressed.bodyTimeout = own.bodyTimeout ?? (bodyIdleMs === false ? 0 : bodyIdleMs);
+    // The core's own limit on the headers comes first. While it does, undici gets one value for both, because a change
+    // between headers and body would cost it two timers per request.
+    addressed.headersTimeout = own.headersTimeout ?? (remainingMs <= addressed.bodyTimeout ? addressed.bodyTimeout : 0);
     if (this.serverName !== undefined) addressed.servername = this.serverName;
     return addressed;
   }

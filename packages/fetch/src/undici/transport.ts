@@ -25,7 +25,7 @@ export function undiciTransport(balancer: Balancer, options: UndiciTransportOpti
   const given = options.fetch;
   const send = (url: string, init: TransportInit, attempt: Attempt): Promise<Response> => {
     const channel = new Channel(balancer, pools, attempt);
-    if (init.signal === undefined) attempt.onAbort((reason) => channel.abort(reason));
+    if (init.signal === undefined) attempt.onAbort(channel);
     return (given ?? globalThis.fetch)(url, { ...init, dispatcher: channel } as RequestInit).catch((error: unknown) => {
       // A redirect that can't or mustn't be followed, or whose place fails.
       if (channel.hasRedirected) blameNobody(error);
@@ -71,6 +71,9 @@ class Channel {
     if (this.#aborted) exchange.abort(this.#reason);
     this.#exchange = exchange;
     const { bodyIdleTimeoutMs } = this.#balancer.settings;
-    return pool.dispatch(route.address({ ...options }, options.path, bodyIdleTimeoutMs), exchange);
+    return pool.dispatch(
+      route.address({ ...options }, options.path, bodyIdleTimeoutMs, this.#attempt.remainingMs),
+      exchange,
+    );
   }
 }
