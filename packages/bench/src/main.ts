@@ -31,8 +31,8 @@ async function bench({ sections, thoroughness, write }: BenchOptions, args: read
 const PREFACE = `# Benchmarks
 
 What fairlead costs, as the first complete run on this state of the code printed it; nothing was left out or repeated.
-Medians with quartiles in brackets. A target is *met* or *missed* if the whole range between the quartiles says so, else
-*not resolved*. Absolute figures depend on the machine; ratios are what to compare.`;
+Medians with quartiles in brackets. A target is _met_ or _missed_ if the whole range between the quartiles says so, else
+_not resolved_. Absolute figures depend on the machine; ratios are what to compare.`;
 
 const args = process.argv.slice(2);
 const names = SECTIONS.map(({ name }) => name);

@@ -13,6 +13,6 @@ function executor(resolve: (value: unknown) => void, reject: (error: unknown) =>
 
 /** A promise that `adopter` settles. */
 export function promiseOf<T>(adopter: Adopter<T>): Promise<T> {
-  next = adopter as Adopter<unknown>;
+  next = adopter;
   return new Promise<unknown>(executor) as Promise<T>;
 }
