@@ -103,6 +103,22 @@ test("TLS: trusts what the backend's `tls` says, and asks for the name it says",
   expect(counters(wrong, 0)).toMatchObject({ unreached: 1 });
 });
 
+test("a backend whose certificate is not verified is warned of, once", async () => {
+  const warnings: string[] = [];
+  const listener = (warning: Error & { code?: string }): void => {
+    if (warning.code === "FAIRLEAD_WARN_TLS") warnings.push(warning.message);
+  };
+  process.on("warning", listener);
+  const spec = { url: "https://127.0.0.1:1", id: "lax", tls: { rejectUnauthorized: false } };
+  for (let process = 0; process < 2; process++) {
+    await expect(createRequest(balancerOver([spec], { retry: false }))("/")).rejects.toThrow();
+  }
+  await expect
+    .poll(() => warnings)
+    .toEqual(["orders: the certificate of lax is not verified (tls.rejectUnauthorized is false)"]);
+  process.off("warning", listener);
+});
+
 test("a connection that does not come about in time is unreached", async () => {
   // TLS to a server that accepts and says nothing.
   const silent = createServer(() => {});
