@@ -14,7 +14,7 @@ import { repeat } from "./fakes.ts";
 
 const ATTEMPT_TIMEOUT_MS = 1_000;
 const LONGEST_MS = 20_000;
-/** T of DESIGN: the longest ejection, breaker or pause, and one attempt's timeout. */
+/** T of docs/strategies.md: the longest ejection, breaker or pause, and one attempt's timeout. */
 const T_MS = LONGEST_MS + ATTEMPT_TIMEOUT_MS;
 const LEFT_OUT_MS = 30_000;
 

@@ -1,4 +1,4 @@
-import { type Balancer, type BalancerOptions, createBalancer } from "@fairlead/core";
+import { type Balancer, type BalancerOptions, createBalancer, FairleadError } from "@fairlead/core";
 import { type BalancedFetch, createFetch } from "@fairlead/fetch";
 import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
 
@@ -23,7 +23,10 @@ export interface Fairlead extends Balancer {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
 export function fairlead(options: FairleadOptions): Fairlead {
-  const { fetch: underneath, ...balancerOptions } = options;
+  const { fetch: underneath, ...balancerOptions } = options ?? {};
+  if (underneath !== undefined && typeof underneath !== "function") {
+    throw new FairleadError("FAIRLEAD_ERR_CONFIG", `fairlead: fetch: expected a function`);
+  }
   const balancer = createBalancer(balancerOptions);
   return withLazy(balancer, {
     fetch: () => createFetch(balancer, { fetch: undiciTransport(balancer, { fetch: underneath }) }),

@@ -1,6 +1,6 @@
 import type { VariantName } from "./clients.ts";
 
-/** What research/performance.md, §6 asks of a variant, in relation to the base. */
+/** What a variant may cost in relation to the base. */
 interface Goal {
   readonly goal: string;
   readonly variant: VariantName;

@@ -6,9 +6,8 @@ export interface Limit {
   readonly unit: string;
 }
 
-/** A goal of docs and issues, with what was measured for it. */
+/** A goal, by its short name, with what was measured for it. */
 export interface Target {
-  /** As in research/performance.md, §6. */
   readonly goal: string;
   readonly what: string;
   readonly limit: Limit;

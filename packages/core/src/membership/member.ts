@@ -8,7 +8,7 @@ import type { PickRequest } from "../strategy/strategy.ts";
 import { BackendCounters } from "../telemetry/counters.ts";
 import type { ResolvedSpec } from "./spec.ts";
 
-/** What a failure is charged as latency, at least and at most (DESIGN: simulated, keeps fast failures unattractive). */
+/** What a failure is charged as latency, at least and at most: simulated, keeps fast failures unattractive. */
 const LEAST_CHARGE_MS = 1_000;
 const LARGEST_CHARGE_MS = 5_000;
 
