@@ -8,6 +8,7 @@ import {
   type ReconfigurableOptions,
   random,
   roundRobin,
+  type Strategy,
 } from "@fairlead/core";
 import { virtualClock } from "@fairlead/core/testing";
 import { describe, expect, test } from "vitest";
@@ -572,5 +573,33 @@ describe("in-flight counts", () => {
     expect(held(balancer)).toBe(0);
     expect(balancer.snapshot().backends.every(({ state }) => state !== "removed")).toBe(true);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe("the same set again", () => {
+  test("changes nothing: no event, no new view", () => {
+    const events: string[] = [];
+    let views = 0;
+    const counting: Strategy = {
+      name: "counting",
+      build: ({ backends }) => {
+        views++;
+        return { pick: () => backends[0] };
+      },
+    };
+    const specs = named(3).map((spec) => ({ ...spec, labels: { rack: "1" } }));
+    const { balancer } = world(specs, { strategy: counting });
+    balancer.on("backendAdded", ({ backend }) => events.push(`added ${backend}`));
+    balancer.on("backendUpdated", ({ backend }) => events.push(`updated ${backend}`));
+    balancer.tryAcquire()?.release();
+    balancer.set(specs.map((spec) => ({ ...spec, labels: { ...spec.labels } })));
+    balancer.tryAcquire()?.release();
+    expect([events, views]).toEqual([[], 1]);
+    // Its order and its labels belong to it.
+    balancer.set(specs.toReversed());
+    expect(balancer.tryAcquire()?.backend.id).toBe("c");
+    balancer.set(specs.map((spec) => ({ ...spec, labels: { rack: "2" } })));
+    expect(balancer.tryAcquire()?.backend.labels).toEqual({ rack: "2" });
+    expect([events, views]).toEqual([["updated a", "updated b", "updated c"], 3]);
   });
 });

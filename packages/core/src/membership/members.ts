@@ -1,4 +1,4 @@
-import type { AdminState, RequestKind } from "../backend.ts";
+import type { AdminState, BackendSpec, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
 import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
@@ -100,30 +100,45 @@ export class Members {
     this.#context.changed();
   }
 
-  /** Takes in a complete set: new ones are added, known ones keep their history, missing ones drain away. */
+  /**
+   * Takes in a complete set: new ones are added, known ones keep their history, missing ones drain away. The same set
+   * again changes nothing.
+   */
   apply(specs: readonly ResolvedSpec[]): void {
-    const { announcer, upstream } = this.#context;
-    const wanted = new Set<string>();
-    for (const spec of specs) {
-      wanted.add(spec.id);
-      const member = this.#byId.get(spec.id);
-      if (member === undefined) {
-        this.#byId.set(spec.id, new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id)));
-        announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
-      } else if (member.gone || !sameSpec(member.spec, spec)) {
-        member.update(spec);
-        announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
-      }
-    }
+    const wanted = new Set(specs.map(({ id }) => id));
+    let changed = !this.known || !this.#inOrderOf(specs);
+    for (const spec of specs) if (this.#takeIn(spec)) changed = true;
     for (const member of this.all) {
       if (wanted.has(member.id) || member.gone) continue;
+      changed = true;
       member.gone = true;
       member.refreshGate();
       this.forgetIfDone(member);
     }
-    this.#sortAs(specs);
     this.known = true;
+    if (!changed) return;
+    this.#sortAs(specs);
     this.invalidate();
+  }
+
+  /** Adds or updates one; false if it was known as it is. */
+  #takeIn(spec: ResolvedSpec): boolean {
+    const { announcer, upstream } = this.#context;
+    const member = this.#byId.get(spec.id);
+    if (member === undefined) {
+      this.#byId.set(spec.id, new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id)));
+      announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
+    } else if (member.gone || !sameSpec(member.spec, spec)) {
+      member.update(spec);
+      announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
+    } else return false;
+    return true;
+  }
+
+  #inOrderOf(specs: readonly ResolvedSpec[]): boolean {
+    let index = 0;
+    for (const id of this.#byId.keys()) if (specs[index++]?.id !== id) return false;
+    return true;
   }
 
   /** Strategies and `first` see the order of the set. */
@@ -242,6 +257,20 @@ export class Members {
   }
 }
 
-function sameSpec(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Nearly all of a set is the same at every update: texts and numbers are compared before anything is written out. */
+function sameSpec(a: BackendSpec, b: BackendSpec): boolean {
+  return (
+    a.url === b.url &&
+    a.weight === b.weight &&
+    a.priority === b.priority &&
+    a.state === b.state &&
+    a.zone === b.zone &&
+    a.host === b.host &&
+    sameRecord(a.labels, b.labels) &&
+    sameRecord(a.tls, b.tls)
+  );
+}
+
+function sameRecord(a: object | undefined, b: object | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
