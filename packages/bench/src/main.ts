@@ -30,8 +30,8 @@ async function bench({ sections, thoroughness, write }: BenchOptions, args: read
 
 const PREFACE = `# Benchmarks
 
-What fairlead costs, as the first complete run on this state of the code printed it; nothing was left out or repeated.
-Medians with quartiles in brackets. A target is _met_ or _missed_ if the whole range between the quartiles says so, else
+What fairlead costs: one complete run as it was printed. What the figures mean is said in
+[performance](performance.md). Medians with quartiles in brackets. A target is _met_ or _missed_ if the whole range between the quartiles says so, else
 _not resolved_. Absolute figures depend on the machine; ratios are what to compare.`;
 
 const args = process.argv.slice(2);

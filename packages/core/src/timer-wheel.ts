@@ -124,7 +124,7 @@ function runAll(due: Entry[]): void {
   }
 }
 
-/** 20 ms: two ten-thousandths of the default attempt timeout, and at most 50 wake-ups a second. */
+/** 20 ms: two thousandths of the default attempt timeout, and at most 50 wake-ups a second. */
 const TICK_MS = 20;
 /** One turn takes 512 × 20 ms = 10.24 s, just over the default attempt timeout. */
 const SLOTS = 512;

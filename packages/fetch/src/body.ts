@@ -38,8 +38,13 @@ export class OneShotBody {
     this.#source = source;
   }
 
-  /** The stream for one attempt. */
+  /**
+   * The stream for one attempt.
+   *
+   * @throws TypeError if it was read: whoever says that another attempt may be made, what is left of a body is not sent
+   */
   open(): ReadableStream<Chunk> {
+    if (this.consumed) throw alreadyRead();
     let first = true;
     return new ReadableStream<Chunk>(
       {
@@ -93,6 +98,10 @@ export class OneShotBody {
     this.#puller ??= pullerOf(this.#source);
     return this.#puller;
   }
+}
+
+export function alreadyRead(): TypeError {
+  return new TypeError("The body was read by an earlier attempt, and can't be sent again");
 }
 
 function pullerOf(source: OneShotSource): Puller {

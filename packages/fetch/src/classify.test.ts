@@ -1,16 +1,12 @@
-import type { AttemptResult, Balancer, Classifier } from "@fairlead/core";
+import type { AttemptResult } from "@fairlead/core";
 import { virtualClock } from "@fairlead/core/testing";
-import { describe, expect, test, vi } from "vitest";
-import { blameNobody, judgeError, judgeStatus, layered } from "./classify.ts";
+import { describe, expect, test } from "vitest";
+import { blameNobody, judgeError, judgeStatus } from "./classify.ts";
 
 const clock = virtualClock();
 const result = (error: unknown, sent = true): AttemptResult => ({ failed: true, error, sent });
 const coded = (code: string, message = ""): Error => Object.assign(new Error(message), { code });
 const wrapped = (cause: unknown): Error => new TypeError("fetch failed", { cause });
-const balancer = (classify: Classifier | undefined) => ({ settings: { classify } }) as unknown as Balancer;
-const throwing = () => {
-  throw new Error("broken");
-};
 
 describe("the verdict on a status", () => {
   test.each([
@@ -82,32 +78,4 @@ describe("the verdict on an error", () => {
       expect(judgeError(result(odd))).toMatchObject({ outcome: "failure" });
     }
   });
-});
-
-test("classifiers are asked in turn, and one that throws has no say", () => {
-  const judge = vi.fn<Classifier>(() => "success");
-  const answer: AttemptResult = { failed: false, sent: true };
-  expect(
-    layered(
-      balancer(() => "failure"),
-      () => "overload",
-      judge,
-    )(answer),
-  ).toBe("overload");
-  expect(
-    layered(
-      balancer(() => "failure"),
-      undefined,
-      judge,
-    )(answer),
-  ).toBe("failure");
-  expect(
-    layered(
-      balancer(() => "failure"),
-      throwing,
-      judge,
-    )(answer),
-  ).toBe("failure");
-  expect(judge).not.toHaveBeenCalled();
-  expect(layered(balancer(throwing), () => undefined, judge)(answer)).toBe("success");
 });

@@ -1,13 +1,4 @@
-import {
-  type AttemptResult,
-  type Balancer,
-  type Classifier,
-  type Clock,
-  classifyResult,
-  errorCodeOf,
-  type Outcome,
-  type Report,
-} from "@fairlead/core";
+import { type AttemptResult, type Clock, classifyResult, errorCodeOf, type Outcome, type Report } from "@fairlead/core";
 import { parseRetryAfter } from "./retry-after.ts";
 
 const SUCCESS: Report = { outcome: "success", origin: "backend" };
@@ -67,20 +58,4 @@ function mentions(error: unknown, text: string): boolean {
   for (let current = error; current instanceof Error; current = current.cause)
     if (current.message.includes(text)) return true;
   return false;
-}
-
-/**
- * The classifier of a call: the caller's word, else the balancer's, else `judge`. One that throws has no say.
- */
-export function layered(balancer: Balancer, own: Classifier | undefined, judge: Classifier): Classifier {
-  return (result) => ask(own, result) ?? ask(balancer.settings.classify, result) ?? judge(result);
-}
-
-function ask(classify: Classifier | undefined, result: AttemptResult): Report | Outcome | undefined {
-  if (classify === undefined) return undefined;
-  try {
-    return classify(result);
-  } catch {
-    return undefined;
-  }
 }

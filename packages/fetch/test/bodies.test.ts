@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Balancer } from "@fairlead/core";
-import { FormData as UndiciFormData } from "undici";
+import { FormData as UndiciFormData, request as undiciRequest } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { createFetch } from "../src/index.ts";
-import { createRequest, undiciTransport } from "../src/undici/index.ts";
+import { BalancedDispatcher, createRequest, undiciTransport } from "../src/undici/index.ts";
 import { balancerOver, counters, idle } from "./support/balancers.ts";
 import { deadPort, httpServer, rawServer, type TestServer } from "./support/servers.ts";
 
@@ -251,5 +251,40 @@ describe("createRequest", () => {
     const body = Readable.from([Buffer.from("one")]);
     expect(await failing(send(balancer, "POST", body))).toBeInstanceOf(Error);
     expect(body.destroyed).toBe(true);
+  });
+});
+
+describe("a stream that was read", () => {
+  const liar = { classify: ({ failed }: { failed: boolean }) => (failed ? ("unreached" as const) : undefined) };
+
+  test.each(fetches)("is not sent again by $name, whatever a classifier says", async ({ connect }) => {
+    const broken = await closing();
+    const good = await httpServer();
+    const balancer = balancerOver([broken.url, good.url], liar);
+    const init = { method: "POST", body: stream(["one ", "two ", "three"]), duplex: "half" } as RequestInit;
+    await expect(connect(balancer)("/", init)).rejects.toThrow();
+    expect(good.received).toEqual([]);
+    await idle(balancer);
+  });
+
+  test("is not sent again by createRequest, whatever a classifier says", async () => {
+    const broken = await closing();
+    const good = await httpServer();
+    const balancer = balancerOver([broken.url, good.url], liar);
+    const body = Readable.from([Buffer.from("one "), Buffer.from("two")]);
+    await expect(createRequest(balancer)("/", { method: "POST", body })).rejects.toThrow();
+    expect(good.received).toEqual([]);
+    await idle(balancer);
+  });
+
+  test("is not sent again by a dispatcher, whatever a classifier says", async () => {
+    const broken = await closing();
+    const good = await httpServer();
+    const balancer = balancerOver([broken.url, good.url], liar);
+    const body = Readable.from([Buffer.from("one "), Buffer.from("two")]);
+    const dispatcher = new BalancedDispatcher(balancer);
+    await expect(undiciRequest("http://orders/", { dispatcher, method: "POST", body })).rejects.toThrow();
+    expect(good.received).toEqual([]);
+    await idle(balancer);
   });
 });

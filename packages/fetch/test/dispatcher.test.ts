@@ -231,6 +231,37 @@ describe("BalancedDispatcher", () => {
     await idle(balancer);
   });
 
+  test("asks it of an error as well", async () => {
+    const broken = await rawServer((socket) => socket.destroy());
+    const good = await httpServer();
+    const seen: boolean[] = [];
+    const balancer = balancerOver([broken.url, good.url], {
+      classify: ({ failed }) => {
+        seen.push(failed);
+        return failed ? "ignored" : undefined;
+      },
+    });
+    const dispatcher = new BalancedDispatcher(balancer);
+    await expect(request("http://orders/", { dispatcher })).rejects.toMatchObject({ code: "UND_ERR_SOCKET" });
+    expect(seen).toEqual([true]);
+    expect(counters(balancer, 0)).toMatchObject({ ignored: 1, failures: 0 });
+  });
+
+  test("announces a classifier that throws, and answers all the same", async () => {
+    const good = await httpServer((_request, response) => response.end("good"));
+    const announced: string[] = [];
+    const balancer = balancerOver([good.url], {
+      classify: () => {
+        throw new Error("broken");
+      },
+    });
+    balancer.on("callbackFailed", ({ where }) => announced.push(where));
+    const { body } = await request("http://orders/", { dispatcher: new BalancedDispatcher(balancer) });
+    expect(await text(body)).toBe("good");
+    expect(announced).toEqual(["classify"]);
+    await idle(balancer);
+  });
+
   test("takes the global dispatcher for its fallback", async () => {
     const server = await httpServer();
     const spy = vi.spyOn(getGlobalDispatcher(), "dispatch");

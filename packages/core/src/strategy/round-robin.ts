@@ -1,7 +1,7 @@
 import type { Backend, RequestKind } from "../backend.ts";
 import type { Picker, PickRequest, Strategy, View } from "./strategy.ts";
 
-/** Up to this much work, the schedule is nginx's to the letter; about 10 ms at the most. */
+/** Up to this much work, the schedule is nginx's to the letter. */
 const EXACT_STEPS = 2 ** 20;
 /** Longest exact schedule. */
 const EXACT_SLOTS = 4_096;

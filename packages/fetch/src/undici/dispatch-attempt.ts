@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
-import { judgeStatus, layered } from "../classify.ts";
+import { judgeStatus } from "../classify.ts";
 import { streamFailure } from "../response.ts";
 import type { DispatchCall } from "./dispatch-call.ts";
 import type { Controller, Handler } from "./handler.ts";
@@ -37,6 +37,9 @@ export class DispatchAttempt implements Handler {
   /** What came while the headers were held, in its order. */
   #kept: (() => void)[] = [];
   #drained = 0;
+  /** What the classifiers of the balancer see of the answer. */
+  statusCode = 0;
+  headers: IncomingHttpHeaders = {};
   report: Report = { outcome: "success" };
 
   constructor(
@@ -120,7 +123,9 @@ export class DispatchAttempt implements Handler {
     }
     showLogicalLocation(controller, statusCode, headers, this.#route, this.#call.origin);
     this.#release = this.#attempt.hold();
-    this.report = this.#judge(statusCode, headers);
+    this.statusCode = statusCode;
+    this.headers = headers;
+    this.report = judgeStatus(statusCode, headerOf(headers, "retry-after"), this.#call.balancer.clock);
     if (this.#mayBeRepeated()) {
       this.#state = "held";
       this.#kept.push(pass);
@@ -173,16 +178,9 @@ export class DispatchAttempt implements Handler {
     if (this.#drained > DRAIN_LIMIT) controller.abort(new Error("an unwanted answer is too long to be read"));
   }
 
-  #judge(statusCode: number, headers: IncomingHttpHeaders): Report {
-    const { balancer } = this.#call;
-    const judge = () => judgeStatus(statusCode, headerOf(headers, "retry-after"), balancer.clock);
-    if (balancer.settings.classify === undefined) return judge();
-    const verdict = layered(balancer, undefined, judge)({ failed: false, sent: true, value: { statusCode, headers } });
-    return typeof verdict === "object" ? verdict : { outcome: verdict ?? "success" };
-  }
-
+  /** A classifier has its say when the core asks it: until then nothing is known. */
   #mayBeRepeated(): boolean {
-    const { outcome } = this.report;
-    return outcome === "unreached" || (this.#call.repeatable && outcome !== "success");
+    const { balancer, repeatable } = this.#call;
+    return balancer.settings.classify !== undefined || (repeatable && this.report.outcome !== "success");
   }
 }

@@ -1,4 +1,5 @@
 import type { Attempt, AttemptResult, Backend, Balancer, Report } from "@fairlead/core";
+import { alreadyRead } from "../body.ts";
 import { judgeError } from "../classify.ts";
 import { isIdempotent } from "../methods.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
@@ -54,7 +55,7 @@ export class DispatchCall {
       .call((attempt) => this.#attempt(attempt), {
         idempotent: this.repeatable,
         kind: upgrades(this.#options) ? "connection" : "request",
-        classify: (result) => this.#judge(result),
+        judge: (result) => this.#judge(result),
         discard: (unwanted) => unwanted.discard(),
         signal: this.#abort.signal,
       })
@@ -93,6 +94,7 @@ export class DispatchCall {
 
   #attempt(attempt: Attempt): Promise<DispatchAttempt> {
     return new Promise((resolve, reject) => {
+      if (this.#consumed) throw alreadyRead();
       const { route, pool } = this.#hopTo(attempt.backend);
       const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
       attempt.markSent(false);

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { alreadyRead } from "../body.ts";
 
 /** A Node stream as a request body: sent once, by undici itself, and left alone until its request begins. */
 export class OneShotReadable {
@@ -18,7 +19,9 @@ export class OneShotReadable {
     });
   }
 
+  /** @throws TypeError if it was sent */
   open(): Readable {
+    if (this.consumed) throw alreadyRead();
     return this.#readable;
   }
 

@@ -9,7 +9,7 @@ import { type Pools, poolsOf } from "./pools.ts";
 export interface UndiciTransportOptions {
   /**
    * The `fetch` that makes requests and responses. Default: the platform's, looked up at each call, so that responses are
-   * the platform's; undici's own costs a tenth less time.
+   * the platform's.
    */
   readonly fetch?: typeof fetch | undefined;
   /** Options of the connection pools; the first given for a balancer count. */
