@@ -1,3 +1,5 @@
+import type { LoadReport } from "./call/outcome.ts";
+
 import type { PickRequest } from "./strategy/strategy.ts";
 
 /** `request`: over within seconds. `connection`: a socket that may live for hours. */
@@ -47,6 +49,13 @@ export interface LatencyLoad {
   readonly scaled: number;
 }
 
+/** What a backend last said of its own load. */
+export interface ReportedLoad {
+  readonly load: LoadReport;
+  /** Monotonic milliseconds of the balancer's clock. */
+  readonly atMs: number;
+}
+
 /** One instance of a service: its specification plus what this process knows of it now. */
 export interface Backend {
   readonly id: string;
@@ -60,6 +69,8 @@ export interface Backend {
   readonly spec: BackendSpec;
   readonly state: AdminState;
   readonly latency: LatencyLoad;
+  /** `undefined` until it has reported any. */
+  readonly reported: ReportedLoad | undefined;
   /** Leases held now, of one kind. */
   inFlight(kind: RequestKind): number;
   /**

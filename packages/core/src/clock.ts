@@ -1,3 +1,4 @@
+import { LagWatch } from "./lag.ts";
 import { LONGEST_WAIT_MS, TimerWheel } from "./timer-wheel.ts";
 
 /** A scheduled callback that has not run yet. */
@@ -11,6 +12,14 @@ export interface ScheduleOptions {
   readonly background?: boolean | undefined;
 }
 
+/** How long the process itself was too busy to notice anything: that time is not its backends'. */
+export interface LagMeter {
+  /** Something begins whose latency will be asked for. */
+  watch(nowMs: number): void;
+  /** Milliseconds between `sinceMs` and `nowMs` in which the event loop stood still; 0 if not known. */
+  during(sinceMs: number, nowMs: number): number;
+}
+
 /**
  * Where every time in fairlead comes from. Give your own to test or to simulate: no promise of the core waits on
  * anything else.
@@ -22,6 +31,8 @@ export interface Clock {
   wallNow(): number;
   /** Runs `callback` once, `delayMs` ≥ 0 milliseconds from now, rounded up by at most 3 %. */
   schedule(delayMs: number, callback: () => void, options?: ScheduleOptions): Timer;
+  /** Left out where the event loop can't be watched, or time stands still while it works. */
+  readonly lag?: LagMeter | undefined;
 }
 
 const monotonicNow = (): number => performance.now();
@@ -37,6 +48,7 @@ export function wheelClock(): Clock {
     now: monotonicNow,
     wallNow,
     schedule: (delayMs, callback, options) => wheel.schedule(delayMs, callback, options),
+    lag: isPage() ? undefined : new LagWatch(monotonicNow, platformTimer),
   };
 }
 
@@ -67,6 +79,11 @@ let shared: Clock | undefined;
 function sharedWheelClock(): Clock {
   shared ??= wheelClock();
   return shared;
+}
+
+/** Browsers let the timers of a hidden page come late on purpose: there a late one says nothing about the event loop. */
+function isPage(): boolean {
+  return "document" in globalThis;
 }
 
 function isWorkerd(): boolean {

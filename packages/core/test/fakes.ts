@@ -1,4 +1,4 @@
-import type { AdminState, Backend, BackendSpec, LatencyLoad, RequestKind } from "../src/backend.ts";
+import type { AdminState, Backend, BackendSpec, LatencyLoad, ReportedLoad, RequestKind } from "../src/backend.ts";
 import { createRandom, type Random } from "../src/random.ts";
 import type { LoadColumns } from "../src/strategy/load/load-table.ts";
 import type { PickRequest, View } from "../src/strategy/strategy.ts";
@@ -10,7 +10,8 @@ class FakeBackend implements Backend {
   readonly weight: number;
   readonly priority = 0;
   readonly zone = undefined;
-  readonly labels = {};
+  labels: Readonly<Record<string, string>> = {};
+  reported: ReportedLoad | undefined = undefined;
   readonly spec: BackendSpec;
   readonly state: AdminState = "enabled";
   readonly #loads: LoadColumns;
@@ -85,11 +86,17 @@ export function fakeView(
   // Rows in another order than the view's, and not from 0 on: a picker must go by `rows`.
   const rows = Int32Array.from(weights, (_, index) => size - index);
   const gated = new Uint8Array(size + 1);
-  const loads = {
+  const loads: LoadColumns = {
     latency: new Float64Array(size + 1),
     requests: new Int32Array(size + 1),
     connections: new Int32Array(size + 1),
     gated,
+    get totalRequests() {
+      return loads.requests.reduce((total, count) => total + count, 0);
+    },
+    get totalConnections() {
+      return loads.connections.reduce((total, count) => total + count, 0);
+    },
     get gatedRows() {
       return gated.filter((flag) => flag !== 0).length;
     },

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { createBalancer } from "../src/balancer.ts";
 import type { Attempt } from "../src/call/attempt.ts";
+import type { Report } from "../src/call/outcome.ts";
 import type { Balancer, Lease } from "../src/contract.ts";
 import type { Breaker, BreakerProvider } from "../src/gate/breaker.ts";
 import { createRandom, type Random } from "../src/random.ts";
 import { leastRequest } from "../src/strategy/least-request.ts";
 import { peakEwma } from "../src/strategy/peak-ewma.ts";
 import { random } from "../src/strategy/random.ts";
+import { reportedLoad } from "../src/strategy/reported-load/reported-load.ts";
 import { roundRobin } from "../src/strategy/round-robin.ts";
 import type { Strategy } from "../src/strategy/strategy.ts";
 import { virtualClock } from "../src/testing/index.ts";
@@ -85,10 +87,18 @@ class World {
         lease.release();
       });
     };
-    if (fault === "none") done(Math.min(serviceMs, ATTEMPT_TIMEOUT_MS - 1), () => lease.settle({ outcome: "success" }));
+    if (fault === "none") done(Math.min(serviceMs, ATTEMPT_TIMEOUT_MS - 1), () => lease.settle(this.#success()));
     else if (fault === "hangs") done(ATTEMPT_TIMEOUT_MS, () => lease.settle({ outcome: "failure", origin: "local" }));
     else if (fault === "pauses") done(1, () => lease.settle({ outcome: "overload", retryAfterMs: 3_600_000 }));
     else done(1, () => lease.settle({ outcome: "failure", status: 500 }));
+  }
+
+  /** It says how busy it is: half or all of it. */
+  #success(): Report {
+    return {
+      outcome: "success",
+      load: `TEXT rps_fractional=10, cpu_utilization=${this.#random.next() < 0.5 ? 0.5 : 1}`,
+    };
   }
 
   /** Failures and recoveries, at random, for a while. */
@@ -120,26 +130,34 @@ interface Spreading {
   readonly size: number;
   /** Eligible calls within which each is picked. */
   readonly k: (weights: readonly number[]) => number;
+  /** Weights are no multiples of anything. */
+  readonly odd?: boolean;
 }
 
 const sum = (weights: readonly number[]): number => weights.reduce((total, weight) => total + weight, 0);
 const LEAST_WEIGHT = 0.5;
 const leftOutRule = (weights: readonly number[]): number => 101 * weights.length;
 const heaviest = (weights: readonly number[]): number => sum(weights) / LEAST_WEIGHT;
+const byTurns = (weights: readonly number[]): number => 2 * heaviest(weights) + weights.length;
+/** By effective weights: reports make them up to twice as different. */
+const byReports = (weights: readonly number[]): number => 4 * heaviest(weights) + weights.length;
 
 const SPREADING: readonly Spreading[] = [
   { name: "peakEwma", create: () => peakEwma(), size: 5, k: leftOutRule },
   { name: "peakEwma over many", create: () => peakEwma(), size: 40, k: leftOutRule },
   { name: "leastRequest", create: () => leastRequest(), size: 5, k: leftOutRule },
   { name: "leastRequest over many", create: () => leastRequest(), size: 40, k: leftOutRule },
-  { name: "roundRobin", create: roundRobin, size: 6, k: (weights) => 2 * heaviest(weights) + weights.length },
+  { name: "roundRobin", create: roundRobin, size: 6, k: byTurns },
+  { name: "roundRobin by deadlines", create: roundRobin, size: 6, k: byTurns, odd: true },
+  { name: "roundRobin by deadlines over many", create: roundRobin, size: 40, k: byTurns, odd: true },
+  { name: "reportedLoad", create: () => reportedLoad({ updateMs: 100 }), size: 6, k: byReports },
   { name: "random", create: random, size: 6, k: (weights) => 25 * heaviest(weights) },
 ];
 
-const weightsOf = (size: number, source: Random): number[] =>
-  repeat(size, () => LEAST_WEIGHT + Math.floor(source.next() * 5) / 2);
+const weightsOf = (size: number, source: Random, odd = false): number[] =>
+  repeat(size, () => LEAST_WEIGHT + Math.floor(source.next() * 5) / 2 + (odd ? source.next() / 10 : 0));
 
-describe.each(SPREADING)("under $name", ({ create, size, k }) => {
+describe.each(SPREADING)("under $name", ({ create, size, k, odd }) => {
   const SEEDS = repeat(size > 10 ? 3 : 20, (index) => index + 1);
 
   it.each([20, 2_000])(
@@ -147,7 +165,7 @@ describe.each(SPREADING)("under $name", ({ create, size, k }) => {
     (gapMs) => {
       for (const seed of SEEDS) {
         const source = createRandom(seed * 31);
-        const world = new World(create(), weightsOf(size, source), seed);
+        const world = new World(create(), weightsOf(size, source, odd), seed);
         world.trouble(600, gapMs);
         world.faults.fill("none");
         const limitMs = Math.max(T_MS, LEFT_OUT_MS);
@@ -161,7 +179,7 @@ describe.each(SPREADING)("under $name", ({ create, size, k }) => {
   it.each([1, 3])("also while the view changes with every %d calls", (every) => {
     for (const seed of SEEDS) {
       const source = createRandom(seed * 17);
-      const world = new World(create(), weightsOf(size, source), seed);
+      const world = new World(create(), weightsOf(size, source, odd), seed);
       world.forgotten(LEFT_OUT_MS, 200, 500);
       let calls = 0;
       const churn = (): void => {

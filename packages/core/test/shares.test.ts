@@ -3,6 +3,7 @@ import { createBalancer } from "../src/balancer.ts";
 import { createRandom } from "../src/random.ts";
 import { peakEwma } from "../src/strategy/peak-ewma.ts";
 import { random } from "../src/strategy/random.ts";
+import { reportedLoad } from "../src/strategy/reported-load/reported-load.ts";
 import { roundRobin } from "../src/strategy/round-robin.ts";
 import type { Strategy } from "../src/strategy/strategy.ts";
 import { virtualClock } from "../src/testing/index.ts";
@@ -44,6 +45,7 @@ const WEIGHTS: readonly (readonly [string, readonly number[]])[] = [
 
 describe.each<[string, () => Strategy]>([
   ["roundRobin", roundRobin],
+  ["reportedLoad, without reports,", reportedLoad],
   ["random", random],
 ])("%s", (name, create) => {
   it.each(WEIGHTS)("holds %s within a percentage point over 100,000 picks", (_, weights) => {
@@ -52,9 +54,8 @@ describe.each<[string, () => Strategy]>([
     for (const [index, share] of shares.entries()) {
       const wanted = (weights[index] ?? 0) / total;
       expect(Math.abs(share - wanted)).toBeLessThanOrEqual(0.01);
-      // A percentage point says nothing about a share of 0.2 %. These do: one of the 4,096 or more slots of a
-      // schedule, 5 standard deviations of a draw.
-      const slack = name === "random" ? 5 * Math.sqrt((wanted * (1 - wanted)) / PICKS) : 1 / 4_096;
+      // A percentage point says nothing about a share of 0.2 %. These do: 5 standard deviations of a draw, two turns.
+      const slack = name === "random" ? 5 * Math.sqrt((wanted * (1 - wanted)) / PICKS) : 2 / PICKS;
       expect(Math.abs(share - wanted), `${name} ${index}`).toBeLessThanOrEqual(slack);
     }
   });
@@ -78,6 +79,35 @@ describe("roundRobin through a balancer", () => {
       return lease?.backend.id[0] ?? "";
     }).join("");
     expect("aabacaa".repeat(5)).toContain(picks);
+  });
+});
+
+describe("reportedLoad through a balancer", () => {
+  it("shares by what the backends' headers say, times the configured weights, within a percentage point", () => {
+    const clock = virtualClock();
+    const utilizations = [0.2, 0.4, 0.8, 0.4];
+    const weights = [1, 1, 1, 2];
+    const balancer = createBalancer({
+      name: "orders",
+      backends: weights.map((weight, index) => ({ url: "http://10.0.0.1", id: `${index}`, weight })),
+      strategy: reportedLoad(),
+      clock,
+      random: createRandom(11),
+    });
+    const counts = weights.map(() => 0);
+    for (let pick = 0; pick < 40_000; pick++) {
+      clock.advanceSync(1);
+      const lease = balancer.tryAcquire();
+      const index = Number(lease?.backend.id);
+      // The first quarter is the time in which reports don't count yet.
+      if (pick > 11_000) counts[index] = (counts[index] ?? 0) + 1;
+      const load = `TEXT cpu_utilization=${utilizations[index]}, rps_fractional=100`;
+      lease?.settle({ outcome: "success", load });
+      lease?.release();
+    }
+    // 1/0.2 : 1/0.4 : 1/0.8 : 2/0.4.
+    for (const [index, wanted] of [20, 10, 5, 20].entries())
+      expect(Math.abs((counts[index] ?? 0) / 28_999 - wanted / 55)).toBeLessThan(0.01);
   });
 });
 
@@ -123,6 +153,28 @@ describe("peakEwma over weights 1:1:0.5", () => {
     });
     for (const [index, wanted] of [0.4, 0.4, 0.2].entries())
       expect(Math.abs((shares[index] ?? 0) - wanted)).toBeLessThan(0.02);
+  });
+});
+
+describe("peakEwma with a backend that is left out", () => {
+  it("keeps the others near their weights: 1:2 beside a slow one stay within a quarter of that", () => {
+    const { shares } = simulate({
+      backends: [
+        { serviceMs: 10, weight: 1 },
+        { serviceMs: 10, weight: 2 },
+        { serviceMs: 200, weight: 1 },
+      ],
+      strategy: () => peakEwma(),
+      clients: 1,
+      callsPerSecond: 20,
+      calls: 20_000,
+      warmUp: 500,
+      seed: 1,
+    });
+    expect(shares[2]).toBeLessThan(0.02);
+    const ratio = (shares[1] ?? 0) / (shares[0] ?? 0);
+    expect(ratio).toBeGreaterThan(1.5);
+    expect(ratio).toBeLessThan(2.5);
   });
 });
 

@@ -22,8 +22,8 @@ export interface Report {
   readonly latencyMs?: number | undefined;
   /** The backend asks not to be called for that long, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** What the backend says of its own load. */
-  readonly load?: LoadReport | undefined;
+  /** What the backend says of its own load: read already, or the text of its header for the strategy to read. */
+  readonly load?: LoadReport | string | undefined;
 }
 
 /** A backend's own account of its load, in the terms of ORCA (xDS `OrcaLoadReport`, gRFC A51). */

@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import { isEven } from "./scan.ts";
 
 /**
  * Draws indexes in proportion to weights in constant time, with one random number per draw.
@@ -14,15 +15,24 @@ export class AliasTable {
 
   constructor(weights: readonly number[]) {
     const size = weights.length;
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
     this.#size = size;
-    this.#even = weights.every((weight) => weight === weights[0]);
-    this.#threshold = new Float64Array(size).fill(1);
-    this.#alias = new Uint32Array(size);
-    const scaled = Float64Array.from(weights, (weight) => (weight / total) * size);
+    this.#even = isEven(weights);
+    this.#threshold = new Float64Array(this.#even ? 0 : size);
+    this.#alias = new Uint32Array(this.#even ? 0 : size);
+    if (!this.#even) this.#fill(weights);
+  }
+
+  #fill(weights: readonly number[]): void {
+    const size = weights.length;
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const scaled = new Float64Array(size);
     const small: number[] = [];
     const large: number[] = [];
-    for (let i = 0; i < size; i++) ((scaled[i] ?? 0) < 1 ? small : large).push(i);
+    for (let i = 0; i < size; i++) {
+      scaled[i] = ((weights[i] ?? 0) / total) * size;
+      ((scaled[i] ?? 0) < 1 ? small : large).push(i);
+    }
+    this.#threshold.fill(1);
     for (let low = small.pop(), high = large.pop(); low !== undefined && high !== undefined; ) {
       this.#threshold[low] = scaled[low] ?? 0;
       this.#alias[low] = high;

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend.ts";
+import { isEven } from "./scan.ts";
 import type { PickRequest, View } from "./strategy.ts";
 
 /** A backend without history that has something under way: far above any cost, so that it is tried once, not flooded. */
@@ -20,11 +21,17 @@ export class Costs {
 
   constructor(view: View) {
     const { weights } = view;
-    const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+    const { length } = weights;
+    let sum = 0;
+    for (const weight of weights) sum += weight;
     this.#view = view;
-    this.#inverse = Float64Array.from(weights, (weight) => mean / weight);
-    this.#all = Uint32Array.from(weights, (_, index) => index);
-    this.#even = weights.every((weight) => weight === weights[0]);
+    this.#inverse = new Float64Array(length);
+    this.#all = new Uint32Array(length);
+    this.#even = isEven(weights);
+    for (let i = 0; i < length; i++) {
+      this.#inverse[i] = sum / length / (weights[i] as number);
+      this.#all[i] = i;
+    }
   }
 
   /** Fills `costs` for the backends at `indexes`, or for the whole view; returns the lowest. */

@@ -62,6 +62,58 @@ describe("a least-request picker", () => {
     view.backends[1]!.requests = 3;
     expect(leastRequest().build(view).scores?.(0)).toEqual([0, 1.5]);
   });
+
+  it("foretells what it picks, turns among equals included, without a trace", () => {
+    const [view, other] = [fakeView([3, 2, 1]), fakeView([3, 2, 1])];
+    const [asked, unasked] = [leastRequest().build(view), leastRequest().build(other)];
+    for (let pick = 0; pick < 100; pick++) {
+      const peeked = [asked.peek?.({}, 0), asked.peek?.({}, 0)];
+      const picked = asked.pick({}, 0);
+      expect(peeked).toEqual([picked, picked]);
+      expect(unasked.pick({}, 0)?.id).toBe(picked?.id);
+    }
+  });
+});
+
+describe("the bias of a least-request picker", () => {
+  it.each([
+    // Three under way at the weight of one, against ten at the weight of four: 3 and 2.5, 9 and 25.
+    { bias: 1, picked: "b1" },
+    { bias: 2, picked: "b0" },
+  ])("of $bias raises what is under way to that power: $picked is next", ({ bias, picked }) => {
+    const view = fakeView([1, 4]);
+    view.backends[0]!.requests = 3;
+    view.backends[1]!.requests = 10;
+    expect(leastRequest({ bias }).build(view).pick({}, 0)?.id).toBe(picked);
+  });
+
+  it("of 0 leaves turns by weight, whatever is under way", () => {
+    const view = fakeView([3, 1]);
+    view.backends[0]!.requests = 100;
+    const picker = leastRequest({ bias: 0 }).build(view);
+    expect(Math.abs((tally(400, () => picker.pick({}, 0)).get("b0") ?? 0) - 300)).toBeLessThanOrEqual(2);
+  });
+
+  it("lets attempts under way settle in proportion to weight^(1/bias)", () => {
+    const view = fakeView([1, 16]);
+    const picker = leastRequest({ bias: 2 }).build(view);
+    for (let pick = 0; pick < 500; pick++) {
+      const backend = view.backends[picker.pick({}, 0)?.id === "b0" ? 0 : 1];
+      if (backend !== undefined) backend.requests++;
+    }
+    expect(view.backends.map(({ requests }) => requests)).toEqual([100, 400]);
+  });
+
+  it("never makes a busy backend count as closed", () => {
+    const view = fakeView([1e-9]);
+    view.backends[0]!.requests = 2 ** 31 - 1;
+    expect(leastRequest({ bias: 10 }).build(view).pick({}, 0)?.id).toBe("b0");
+  });
+
+  it("is checked together with the size of the sample", () => {
+    expect(() => leastRequest({ bias: -1, sample: 1 })).toThrow(/2 problems[^]*sample[^]*bias/);
+    expect(() => leastRequest({ bias: 11 })).toThrow("≥ 0 and ≤ 10");
+  });
 });
 
 describe("a least-request picker above 32 backends", () => {
@@ -84,5 +136,23 @@ describe("a least-request picker above 32 backends", () => {
     for (const backend of view.backends.slice(1)) backend.open = false;
     const picker = leastRequest().build(view);
     expect(Object.fromEntries(tally(100, () => picker.pick({}, 0)))).toEqual({ b0: 100 });
+  });
+
+  it("compares as many different ones as it draws, however heavy one is", () => {
+    const view = fakeView(repeat(33, (index) => (index === 0 ? 1e6 : 1)));
+    view.backends[0]!.requests = 1_000_000_000;
+    for (const backend of view.backends.slice(2)) backend.requests = 10;
+    const picker = leastRequest({ sample: 32 }).build(view);
+    // 32 of 33 are looked at each time: all but one of the light ones, so the idle one is missed once in 32.
+    const share = (tally(3_200, () => picker.pick({}, 0)).get("b1") ?? 0) / 3_200;
+    expect(share).toBeGreaterThan(0.9);
+  });
+
+  it("does not foretell", () => {
+    expect(
+      leastRequest()
+        .build(fakeView(repeat(33, () => 1)))
+        .peek?.({}, 0),
+    ).toBeUndefined();
   });
 });

@@ -1,75 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fakeView, repeat, scripted, tally } from "../../test/fakes.ts";
-import { buildSchedule, roundRobin } from "./round-robin.ts";
-
-const names = (schedule: Uint32Array): string => [...schedule].map((index) => "abcdefgh"[index]).join("");
-
-describe("the schedule of round robin", () => {
-  it("is nginx's to the letter: a5 b1 c1 is aabacaa", () => {
-    expect(names(buildSchedule([5, 1, 1]))).toBe("aabacaa");
-  });
-
-  it.each([
-    [[1, 1, 1], "abc"],
-    [[2, 1], "aba"],
-    [[4, 2], "aba"],
-    [[1, 1, 0.5], "abcab"],
-    [[7], "a"],
-    [[0.1, 0.3], "bbab"],
-  ])("of %j is %s", (weights, expected) => {
-    const schedule = names(buildSchedule(weights));
-    expect(schedule.length).toBe(expected.length);
-    expect(schedule.split("").sort()).toEqual(expected.split("").sort());
-  });
-
-  it("depends on the proportions of weights alone, however small they are", () => {
-    for (const scale of [1, 1e-2, 1e-4, 1e-6, 1e6]) expect(names(buildSchedule([9 * scale, scale])).length).toBe(10);
-  });
-
-  it("gives every backend its share to within a percentage point, and a turn at all", () => {
-    const weight = fc.double({ min: 1e-6, max: 1e6, noNaN: true });
-    fc.assert(
-      fc.property(fc.array(weight, { minLength: 1, maxLength: 60 }), (weights) => {
-        const total = weights.reduce((sum, item) => sum + item, 0);
-        const schedule = buildSchedule(weights);
-        const counts = weights.map(() => 0);
-        for (const index of schedule) counts[index] = (counts[index] ?? 0) + 1;
-        for (const [index, count] of counts.entries()) {
-          expect(count).toBeGreaterThan(0);
-          expect(Math.abs(count / schedule.length - (weights[index] ?? 0) / total)).toBeLessThan(0.01);
-        }
-      }),
-      { seed: 1, numRuns: 200 },
-    );
-  });
-
-  it("lets nobody wait for longer than 2·W + n turns", () => {
-    const weight = fc.integer({ min: 1, max: 1_000 });
-    fc.assert(
-      fc.property(fc.array(weight, { minLength: 2, maxLength: 40 }), (weights) => {
-        const total = weights.reduce((sum, item) => sum + item, 0);
-        const schedule = buildSchedule(weights);
-        const last = weights.map(() => Number.NaN);
-        const longest = weights.map(() => 0);
-        for (let turn = 0; turn < 2 * schedule.length; turn++) {
-          const index = schedule[turn % schedule.length] ?? 0;
-          const gap = turn - (last[index] ?? Number.NaN);
-          if (gap > (longest[index] ?? 0)) longest[index] = gap;
-          last[index] = turn;
-        }
-        for (const [index, gap] of longest.entries())
-          expect(gap).toBeLessThanOrEqual((2 * total) / (weights[index] ?? 1) + weights.length);
-      }),
-      { seed: 2, numRuns: 100 },
-    );
-  });
-
-  it("stays small for many backends and odd weights", () => {
-    const schedule = buildSchedule(repeat(500, (index) => 1 + index * 0.777));
-    expect(schedule.length).toBeLessThan(500 * 20);
-  });
-});
+import { type FakeView, fakeView, repeat, scripted, tally } from "../../test/fakes.ts";
+import { roundRobin } from "./round-robin.ts";
 
 const cycleOf = (weights: readonly number[], start: number): string => {
   const view = fakeView(weights);
@@ -115,6 +46,61 @@ describe("a round robin picker", () => {
       const peeked = [picker.peek?.({}, 0), picker.peek?.({}, 0)];
       const picked = picker.pick({}, 0);
       expect(peeked).toEqual([picked, picked]);
+    }
+  });
+
+  it("goes by deadlines where no exact schedule exists, to the shares that the weights say", () => {
+    const weights = [1, Math.E, Math.PI];
+    const picker = roundRobin().build(fakeView(weights));
+    const counts = tally(10_000, () => picker.pick({}, 0));
+    const total = 1 + Math.E + Math.PI;
+    for (const [index, weight] of weights.entries())
+      expect(Math.abs((counts.get(`b${index}`) ?? 0) - (10_000 * weight) / total)).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("a round robin strategy whose view changes", () => {
+  it("goes on where it was over the same backends", () => {
+    const strategy = roundRobin();
+    const view = { ...fakeView([5, 1, 1]), random: scripted(0) };
+    const ids = repeat(14, () => strategy.build(view).pick({}, 0)?.id).join("");
+    expect(ids).toBe("b0b0b1b0b2b0b0".repeat(2));
+  });
+
+  it("keeps the places of priorities apart, which take their calls by turns", () => {
+    const strategy = roundRobin();
+    const tiers = [fakeView([1, 1]), fakeView([1, 1])];
+    const counts = tally(400, (call) => {
+      const view = tiers[call % 2] as FakeView;
+      const picked = strategy.build(view).pick({}, 0);
+      return { ...picked, id: `${call % 2}${picked?.id}` } as typeof picked;
+    });
+    expect([...counts.values()]).toEqual([100, 100, 100, 100]);
+  });
+
+  it("starves nobody and favours no place while circles of different lengths follow each other call by call", () => {
+    const strategy = roundRobin();
+    const long = fakeView([1, 1, 1, 1, 1]);
+    const short = { ...long, backends: long.backends.slice(0, 3), weights: [1, 1, 1] };
+    const odd = { ...long, weights: [1, 1, 1, 1, 1 / 7] };
+    const picked = tally(30_000, (call) => strategy.build([long, short, odd][call % 3] ?? long).pick({}, 0));
+    // b0 to b2: 1/5, 1/3 and 7/29 of a third of the calls each; b3: none of the second; b4: 1/29 of the third.
+    const wanted = [7_747, 7_747, 7_747, 4_414, 2_345];
+    for (const [index, count] of wanted.entries())
+      expect(Math.abs((picked.get(`b${index}`) ?? 0) / count - 1)).toBeLessThan(0.1);
+  });
+
+  it("passes from a circle to deadlines and back without forgetting anybody", () => {
+    const strategy = roundRobin();
+    const even = fakeView(repeat(6, () => 1));
+    const uneven = { ...even, weights: repeat(6, (index) => 1 + index * 0.0777) };
+    const last = new Map<string, number>();
+    for (let call = 0; call < 2_000; call++) {
+      const id = strategy.build(call % 2 === 0 ? even : uneven).pick({}, 0)?.id ?? "";
+      last.set(id, call);
+      // W + n of each kind of view, of which every other call is one.
+      if (call > 30)
+        for (const index of even.backends.keys()) expect(call - (last.get(`b${index}`) ?? 0)).toBeLessThan(30);
     }
   });
 });

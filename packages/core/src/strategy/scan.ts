@@ -18,3 +18,9 @@ export function drawAdmitting({ backends, weights, random }: View, request: Pick
   }
   return chosen;
 }
+
+/** Whether all weights are the same. */
+export function isEven(weights: readonly number[]): boolean {
+  for (const weight of weights) if (weight !== weights[0]) return false;
+  return true;
+}

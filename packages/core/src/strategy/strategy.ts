@@ -1,4 +1,6 @@
 import type { Backend, RequestKind } from "../backend.ts";
+import type { LoadReport } from "../call/outcome.ts";
+import type { KeyHash } from "../hash/key-hash.ts";
 import type { Random } from "../random.ts";
 import type { LoadColumns } from "./load/load-table.ts";
 
@@ -43,11 +45,25 @@ export interface Picker {
   peek?(request: PickRequest, nowMs: number): Backend | undefined;
   /** Current score per backend in the order of the view (its meaning is the strategy's); for `explain`. */
   scores?(nowMs: number): readonly number[];
+  /** How good the table behind the picker is, such as its size and the fewest and most entries of a backend. */
+  table?(): Readonly<Record<string, number>>;
+}
+
+/** Where backends say how loaded they are, for strategies that go by it. */
+export interface LoadReportSource {
+  /** Name of the response header, in lower case. */
+  readonly header: string;
+  /** What it says; `undefined` if it can't be understood. Never throws. */
+  parse(text: string): LoadReport | undefined;
 }
 
 /** A way of choosing. Long-lived: what must survive a change of the view, it keeps by `Backend`. */
 export interface Strategy {
   readonly name: string;
+  /** The hash by which it places keys. Priority and zone of a call with a key are then chosen by the same one. */
+  readonly hash?: KeyHash | undefined;
+  /** Set by strategies that go by what backends report: adapters then hand that header on. */
+  readonly reports?: LoadReportSource | undefined;
   /** Prepares for a view. Called lazily, once per view that is used. */
   build(view: View): Picker;
 }

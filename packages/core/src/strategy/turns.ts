@@ -13,8 +13,8 @@ const LARGEST_DEBT = 4;
 
 /** Where the turns of a backend are kept: in the newest view it was part of. */
 interface Place {
-  readonly turns: Turns;
-  readonly index: number;
+  turns: Turns;
+  index: number;
 }
 
 /** What a strategy remembers of backends from one view to the next. */
@@ -24,7 +24,10 @@ export type Places = WeakMap<Backend, Place>;
  * Who had how many turns, over one view: for sharing calls by weight with a bounded credit for those left out, and for
  * finding those left out for long.
  *
- * With every call each backend gains its weight in credit, up to `(4 + n) · weight`; a turn costs the sum of all weights.
+ * With every call each backend gains its weight in credit, up to `(4 + n) · weight`; a turn costs the sum of all weights. Where
+ * others are left out for so long that those in favour are in debt, it costs the sum of the weights of these alone: then
+ * they keep their proportions among themselves.
+ *
  * Kept as debts against the number of calls, so that a call touches only the backend it picks.
  */
 export class Turns {
@@ -37,24 +40,37 @@ export class Turns {
   readonly #pickedAtMs: Float64Array;
   readonly #pickedAtCall: Float64Array;
   readonly #total: number;
+  /** The least credit there is, but for what rounds itself off. */
+  readonly #least: number;
+  /** What the turn costs that is being given. In an array, because a number in a field may be allocated anew. */
+  readonly #price = new Float64Array(1);
   /** Most credit, in turns' worth of weight. */
   readonly #most: number;
 
   constructor({ backends, weights, random }: View, places: Places) {
     const size = backends.length;
     this.#backends = backends;
-    this.#weights = Float64Array.from(weights);
-    this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    this.#weights = new Float64Array(weights);
+    let total = 0;
+    for (const weight of weights) total += weight;
+    this.#total = total;
+    this.#least = -LARGEST_DEBT * total;
     this.#most = 4 + size;
     this.#debts = new Float64Array(size);
     // NaN: never picked, and not yet seen at a known time.
     this.#pickedAtMs = new Float64Array(size).fill(Number.NaN);
     this.#pickedAtCall = new Float64Array(size);
-    for (const [index, backend] of backends.entries()) {
+    for (let index = 0; index < size; index++) {
+      const backend = backends[index] as Backend;
       const place = places.get(backend);
-      if (place === undefined) this.#debts[index] = -random.next() * (weights[index] ?? 1);
-      else this.#carryOver(index, place);
-      places.set(backend, { turns: this, index });
+      if (place === undefined) {
+        this.#debts[index] = -random.next() * (weights[index] ?? 1);
+        places.set(backend, { turns: this, index });
+      } else {
+        this.#carryOver(index, place);
+        place.turns = this;
+        place.index = index;
+      }
     }
   }
 
@@ -85,12 +101,20 @@ export class Turns {
         best = i;
       }
     }
+    if (ahead === 0 && most - this.#total < this.#least) this.#price[0] = this.#weightWithin(costs, limit);
     return best;
+  }
+
+  #weightWithin(costs: Float64Array, limit: number): number {
+    let sum = 0;
+    for (let i = 0; i < costs.length; i++) if ((costs[i] as number) <= limit) sum += this.#weights[i] as number;
+    return sum;
   }
 
   /** A call begins: the index of a backend that has been left out for so long that it must have it, or −1. */
   begin(request: PickRequest, nowMs: number): number {
     const calls = ++this.#calls;
+    this.#price[0] = this.#total;
     const index = this.#cursor;
     const size = this.#debts.length;
     this.#cursor = index + 1 === size ? 0 : index + 1;
@@ -117,7 +141,9 @@ export class Turns {
   take(index: number, nowMs: number): void {
     this.#pickedAtMs[index] = nowMs;
     this.#pickedAtCall[index] = this.#calls;
-    const left = Math.max(this.credit(index) - this.#total, -LARGEST_DEBT * this.#total);
+    const credit = this.credit(index);
+    const price = this.#price[0] as number;
+    const left = price === this.#total ? Math.max(credit - price, Math.min(credit, this.#least)) : credit - price;
     this.#debts[index] = this.#calls * (this.#weights[index] ?? 0) - left;
   }
 }

@@ -81,4 +81,18 @@ describe("a virtual clock", () => {
     clock.setWall(-100);
     expect([clock.now(), clock.wallNow()]).toEqual([5, -100]);
   });
+
+  it("stands still with its timers, and knows for how long of any span", async () => {
+    const clock = virtualClock({ nowMs: 100 });
+    const ranAtMs: number[] = [];
+    clock.schedule(10, () => ranAtMs.push(clock.now()));
+    clock.stall(50);
+    expect([clock.now(), ranAtMs]).toEqual([150, []]);
+    await clock.advance(20);
+    expect([clock.now(), ranAtMs]).toEqual([170, [150]]);
+    clock.stall(5);
+    const spans = [clock.lag.during(0, 1_000), clock.lag.during(120, 130), clock.lag.during(140, 172)];
+    expect(spans).toEqual([55, 10, 12]);
+    expect(clock.lag.during(150, 170)).toBe(0);
+  });
 });

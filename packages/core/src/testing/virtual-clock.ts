@@ -1,4 +1,5 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock, LagMeter, Timer } from "../clock.ts";
+import { overlap } from "../lag.ts";
 
 /** A clock that stands still until it is told to go on. */
 export interface VirtualClock extends Clock {
@@ -11,6 +12,9 @@ export interface VirtualClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Goes on without letting promises settle: for synchronous code. */
   advanceSync(ms: number): void;
+  /** The event loop stands still for `ms` milliseconds: time goes on and no timer runs. `lag` knows of it. */
+  stall(ms: number): void;
+  readonly lag: LagMeter;
   /** Puts the wall clock elsewhere, as an administrator or NTP may; `now` is not moved. */
   setWall(epochMs: number): void;
 }
@@ -31,6 +35,7 @@ export function virtualClock({ nowMs = 0, wallMs = Date.UTC(2026, 0, 1) }: Virtu
   let now = nowMs;
   let wallOffset = wallMs - nowMs;
   const entries = new Set<Entry>();
+  const lag = new KnownLag();
 
   const nextUntil = (end: number): Entry | undefined => {
     let next: Entry | undefined;
@@ -74,10 +79,28 @@ export function virtualClock({ nowMs = 0, wallMs = Date.UTC(2026, 0, 1) }: Virtu
       while (runNext(end)) continue;
       now = end;
     },
+    stall: (ms) => {
+      lag.stalls.push([now, now + ms]);
+      now += ms;
+    },
+    lag,
     setWall: (epochMs) => {
       wallOffset = epochMs - now;
     },
   };
+}
+
+/** Stalls that were asked for: when each began and ended. */
+class KnownLag implements LagMeter {
+  readonly stalls: (readonly [number, number])[] = [];
+
+  watch(): void {
+    // Every stall is known without watching.
+  }
+
+  during(sinceMs: number, nowMs: number): number {
+    return this.stalls.reduce((total, [beginMs, endMs]) => total + overlap(sinceMs, nowMs, beginMs, endMs), 0);
+  }
 }
 
 /** A macrotask: everything that promises can do without time has been done when it runs. */

@@ -15,6 +15,9 @@ export interface LoadColumns {
   readonly requests: Int32Array;
   /** Connections open or opening. */
   readonly connections: Int32Array;
+  /** Sums over all backends of the balancer, in play or not. */
+  readonly totalRequests: number;
+  readonly totalConnections: number;
   /** 0: the gate is open to every attempt that has not tried this backend, so `admits` need not be asked. */
   readonly gated: Uint8Array;
   /** How many rows of `gated` are not 0: mostly none. */
@@ -33,6 +36,8 @@ export class LoadTable implements LoadColumns {
   latency: Float64Array = new Float64Array(FIRST_ROWS);
   requests: Int32Array = new Int32Array(FIRST_ROWS);
   connections: Int32Array = new Int32Array(FIRST_ROWS);
+  totalRequests = 0;
+  totalConnections = 0;
   gated: Uint8Array = new Uint8Array(FIRST_ROWS);
   gatedRows = 0;
   /** The factor of the last sample's moment; 0 without history. */
@@ -57,6 +62,8 @@ export class LoadTable implements LoadColumns {
   /** The row may be given to another backend. */
   freeRow(row: number): void {
     this.forget(row);
+    this.totalRequests -= this.requests[row] ?? 0;
+    this.totalConnections -= this.connections[row] ?? 0;
     this.requests[row] = 0;
     this.connections[row] = 0;
     this.setGated(row, false);
@@ -65,8 +72,13 @@ export class LoadTable implements LoadColumns {
 
   /** One attempt more (1) or less (−1) under way. */
   count(row: number, kind: RequestKind, change: 1 | -1): void {
-    const column = kind === "request" ? this.requests : this.connections;
-    column[row] = (column[row] ?? 0) + change;
+    if (kind === "request") {
+      this.requests[row] = (this.requests[row] ?? 0) + change;
+      this.totalRequests += change;
+    } else {
+      this.connections[row] = (this.connections[row] ?? 0) + change;
+      this.totalConnections += change;
+    }
   }
 
   setGated(row: number, gated: boolean): void {
