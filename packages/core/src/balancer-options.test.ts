@@ -267,7 +267,7 @@ describe("options of strategies", () => {
     [() => leastRequest({ sample: 1 }), "sample"],
     [() => leastRequest({ sample: 33 }), "sample"],
     [() => leastRequest({ sample: 2.5 }), "sample"],
-    [() => leastRequest({ bias: 1 } as never), "bias"],
+    [() => leastRequest({ bios: 1 } as never), "bios"],
   ])("are checked alike (%#)", (make, path) => {
     const error = thrownBy(make);
     expect(error.code).toBe("FAIRLEAD_ERR_CONFIG");

@@ -20,7 +20,6 @@ import type {
 import { FairleadError } from "./errors.ts";
 import { awaitDrained } from "./membership/drain.ts";
 import type { Member } from "./membership/member.ts";
-import { checkSpecs } from "./membership/spec.ts";
 import { Supervisor } from "./membership/supervisor.ts";
 import { expected, OptionCheck } from "./options.ts";
 import { createRandom } from "./random.ts";
@@ -133,7 +132,8 @@ class UpstreamBalancer implements Balancer {
 
   set(backends: readonly (string | BackendSpec)[]): void {
     this.#refuseIfClosed();
-    this.#upstream.members.apply(checkSpecs(`${this.name}: set`, backends));
+    const { members } = this.#upstream;
+    members.apply(members.check(`${this.name}: set`, backends));
   }
 
   /** Begins to follow a discovery; called once, by `createBalancer`. */

@@ -12,6 +12,9 @@ import type { PickRequest, Strategy } from "./strategy/strategy.ts";
 import type { BalancerEvents } from "./telemetry/events.ts";
 import type { PickExplanation } from "./telemetry/explain.ts";
 import type { BalancerSnapshot, TelemetrySection } from "./telemetry/snapshot.ts";
+import type { LabelSubsets } from "./view/label-subsets.ts";
+import type { Subsetting } from "./view/random-subset.ts";
+import type { ZonePolicy } from "./view/zones.ts";
 
 /** Passive health: taking a backend that fails out of play for a time. */
 export interface EjectionOptions {
@@ -25,7 +28,7 @@ export interface EjectionOptions {
   readonly jitter?: number | undefined;
 }
 
-/** How a backend that comes back from an ejection regains its share. */
+/** How a backend that comes back from an ejection, or joins others that were there before, gets to its share. */
 export interface SlowStartOptions {
   /** Milliseconds to full weight. Default 10,000. */
   readonly windowMs?: number | undefined;
@@ -71,6 +74,32 @@ export interface QueueOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** How the complete sets that a discovery reports are taken in. */
+export interface MembershipOptions {
+  /**
+   * A set is taken in once none has followed it for this long, in milliseconds, so that a deploy makes few views.
+   * Default 50. The first set, and any set for a pool of which nobody works, is taken in at once.
+   */
+  readonly debounceMs?: number | undefined;
+  /** The longest that a set waits for others that follow it, milliseconds. Default 250. */
+  readonly debounceLimitMs?: number | undefined;
+  /**
+   * What an answer without any backend does. `confirm` (default): the set stays until as many such answers in a row as
+   * `emptyReads`, over at least `emptyHoldMs`, say the same; the discovery is asked to look again meanwhile. `apply`: it
+   * counts at once. `keep`: it never does.
+   */
+  readonly emptyAnswer?: "confirm" | "apply" | "keep" | undefined;
+  /** Whole, ≥ 1. Default 3. */
+  readonly emptyReads?: number | undefined;
+  /** Milliseconds. Default 10,000. */
+  readonly emptyHoldMs?: number | undefined;
+  /**
+   * For how long after a backend has joined checks that fail (`observe`) don't count against it, in milliseconds, so that
+   * it may start up. Calls that fail do count. Default 0.
+   */
+  readonly graceMs?: number | undefined;
+}
+
 /** What a derived balancer may do in its own way, and what one call may. */
 export interface DeriveOptions {
   /** Default `peakEwma()`. */
@@ -95,6 +124,25 @@ export interface ReconfigurableOptions extends DeriveOptions {
   readonly slowStart?: false | SlowStartOptions | undefined;
   /** Share of healthy backends, in percent, below which health and ejection are set aside; 0 never does. Default 50. */
   readonly panicThreshold?: number | undefined;
+  /**
+   * What happens then. `fail-open` (default): all backends of that priority are tried. `fail-closed`: its share of the
+   * calls is refused, so that the few that still work are not drowned.
+   */
+  readonly panicMode?: "fail-open" | "fail-closed" | undefined;
+  /**
+   * How much more than its share a healthy backend can carry, 1 to 100. Default 1.4: a priority hands calls on to the next
+   * one when less than 1 / 1.4 = 71 % of it is healthy.
+   */
+  readonly overprovisioning?: number | undefined;
+  /** When calls go back to a priority that is better again: at once (default), or after it has been so for a time, ms. */
+  readonly failback?: "immediate" | { readonly stableMs: number } | undefined;
+  /** Which zones take the calls: `zoneAware({ zone })`, `zoneWeights({ … })` or your own. Default: zones don't matter. */
+  readonly zones?: false | ZonePolicy | undefined;
+  /** Lets the labels of a call choose backends: `labelSubsets({ keys })`. Default: labels of calls don't matter. */
+  readonly subsets?: false | LabelSubsets | undefined;
+  /** Lets this process deal with a part of a large fleet: `randomSubset({ size })`. Default: with all of it. */
+  readonly subsetting?: false | Subsetting | undefined;
+  readonly membership?: MembershipOptions | undefined;
   readonly retryBudget?: false | BudgetOptions | undefined;
   /** For repeats of attempts that never reached a backend. */
   readonly requeueBudget?: false | BudgetOptions | undefined;

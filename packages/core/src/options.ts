@@ -19,6 +19,9 @@ export interface Expected<T> {
   accepts(value: unknown): value is T;
 }
 
+/** A person reads this many lines; a program finds all of them. */
+const LISTED = 50;
+
 /** Gathers every problem of one set of options, so that a user mends them all in one go. */
 export class OptionCheck {
   readonly #problems: OptionProblem[] = [];
@@ -67,13 +70,17 @@ export class OptionCheck {
   /** Throws one error that lists everything. */
   throwIfAny(what: string): void {
     if (this.#problems.length === 0) return;
-    const lines = this.#problems.map(
-      ({ path, got, expected: wanted, didYouMean }) =>
-        `  ${path}: got ${got}, expected ${wanted}${didYouMean === undefined ? "" : `; did you mean \`${didYouMean}\`?`}`,
-    );
+    const lines = this.#problems
+      .slice(0, LISTED)
+      .map(
+        ({ path, got, expected: wanted, didYouMean }) =>
+          `  ${path}: got ${got}, expected ${wanted}${didYouMean === undefined ? "" : `; did you mean \`${didYouMean}\`?`}`,
+      );
+    const { length } = this.#problems;
+    if (length > LISTED) lines.push(`  and ${length - LISTED} more (all are in \`problems\`)`);
     throw new FairleadError(
       "FAIRLEAD_ERR_CONFIG",
-      `${what}: ${lines.length} problem${lines.length === 1 ? "" : "s"}\n${lines.join("\n")}`,
+      `${what}: ${length} problem${length === 1 ? "" : "s"}\n${lines.join("\n")}`,
       {
         problems: this.#problems,
       },
@@ -121,6 +128,13 @@ export const expected = {
     description: "an object of texts",
     accepts: (value: unknown): value is Readonly<Record<string, string>> =>
       isRecord(value) && Object.values(value).every((item) => typeof item === "string"),
+  },
+  positiveNumbers: {
+    description: "an object of numbers > 0, at least one",
+    accepts: (value: unknown): value is Readonly<Record<string, number>> =>
+      isRecord(value) &&
+      Object.keys(value).length > 0 &&
+      Object.values(value).every((item) => typeof item === "number" && Number.isFinite(item) && item > 0),
   },
   number: (bounds: Bounds): Expected<number> => ({
     description: `a number ${describeBounds(bounds)}`,

@@ -2,9 +2,11 @@ import type { Classifier } from "./call/classifier.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
 import type { EjectionSettings } from "./health/ejection.ts";
 import type { SlowStartSettings } from "./health/slow-start.ts";
+import { DEFAULT_MEMBERSHIP, type MembershipSettings, resolveMembership } from "./membership/membership-settings.ts";
 import { type Expected, expected, type OptionCheck } from "./options.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
 import type { Strategy } from "./strategy/strategy.ts";
+import { DEFAULT_TOPOLOGY, resolveTopology, TOPOLOGY_KEYS, type TopologySettings } from "./topology-settings.ts";
 
 export interface RetrySettings {
   readonly limit: number;
@@ -35,14 +37,14 @@ export interface CallSettings {
 }
 
 /** The options that all balancers over the same members share. */
-export interface SharedSettings {
+export interface SharedSettings extends TopologySettings {
   readonly ejection: EjectionSettings | undefined;
   readonly slowStart: SlowStartSettings | undefined;
-  readonly panicThreshold: number;
   readonly retryBudget: BudgetSettings | undefined;
   readonly requeueBudget: BudgetSettings | undefined;
   readonly pauseLimitMs: number;
   readonly queue: { readonly size: number; readonly timeoutMs: number };
+  readonly membership: MembershipSettings;
 }
 
 /** Every option with its default filled in. */
@@ -61,13 +63,14 @@ const DERIVE_KEYS = [
   "classify",
 ] as const;
 const SHARED_KEYS = [
+  ...TOPOLOGY_KEYS,
   "ejection",
   "slowStart",
-  "panicThreshold",
   "retryBudget",
   "requeueBudget",
   "pauseLimitMs",
   "queue",
+  "membership",
 ] as const;
 const OWN_KEYS = ["name", "backends", "discovery", "origin", "breaker", "clock", "random"] as const;
 
@@ -101,13 +104,14 @@ const DEFAULT_EJECTION: EjectionSettings = { consecutiveFailures: 5, baseMs: 5_0
 const DEFAULT_SLOW_START: SlowStartSettings = { windowMs: 10_000, aggression: 1, minWeight: 0.1 };
 
 export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
+  ...DEFAULT_TOPOLOGY,
   ejection: DEFAULT_EJECTION,
   slowStart: DEFAULT_SLOW_START,
-  panicThreshold: 50,
   retryBudget: { ratio: 0.2, minPerSecond: 1, burst: 10 },
   requeueBudget: { ratio: 1, minPerSecond: 1, burst: 10 },
   pauseLimitMs: 60_000,
   queue: { size: 1_000, timeoutMs: 1_000 },
+  membership: DEFAULT_MEMBERSHIP,
 };
 
 /** Checks the options of one balancer and fills in what they leave out from `base`. */
@@ -142,16 +146,15 @@ export function resolveSharedSettings(
   base: SharedSettings,
 ): SharedSettings {
   return {
+    ...resolveTopology(check, input, base),
     ejection: resolveEjection(check, input["ejection"], base.ejection),
     slowStart: resolveSlowStart(check, input["slowStart"], base.slowStart),
-    panicThreshold:
-      check.optional("panicThreshold", input["panicThreshold"], expected.number({ min: 0, max: 100 })) ??
-      base.panicThreshold,
     retryBudget: resolveBudget(check, "retryBudget", input["retryBudget"], base.retryBudget, 0.2),
     requeueBudget: resolveBudget(check, "requeueBudget", input["requeueBudget"], base.requeueBudget, 1),
     pauseLimitMs:
       check.optional("pauseLimitMs", input["pauseLimitMs"], expected.number({ min: 0 })) ?? base.pauseLimitMs,
     queue: resolveQueue(check, input["queue"], base.queue),
+    membership: resolveMembership(check, input["membership"], base.membership),
   };
 }
 

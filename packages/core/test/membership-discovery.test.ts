@@ -48,9 +48,12 @@ function source() {
   return { discovery, push, contexts, finished: () => finished };
 }
 
+/** How bursts are waited out is another matter (membership-intake.test.ts). */
+const AT_ONCE = { debounceMs: 0 };
+
 function discovered(options: Parameters<typeof world>[1] = {}) {
   const it = source();
-  const { balancer, clock } = world(undefined, { discovery: it.discovery, ...options });
+  const { balancer, clock } = world(undefined, { discovery: it.discovery, membership: AT_ONCE, ...options });
   const told = record(balancer, "discoveryUpdated", "discoveryFailed");
   return { ...it, balancer, clock, told };
 }
@@ -62,6 +65,7 @@ const idsOf = (balancer: { readonly backends: readonly { readonly id: string }[]
 function onDemand() {
   let looks = 0;
   const { balancer, clock } = world(undefined, {
+    membership: AT_ONCE,
     discovery: {
       name: "on demand",
       async *watch({ refreshes }) {
@@ -133,6 +137,8 @@ describe("updates", () => {
       errors: 0,
       lastError: null,
       updatedAt: clock.wallNow(),
+      ageMs: 0,
+      emptyAnswers: 0,
     });
   });
 
@@ -149,15 +155,6 @@ describe("updates", () => {
     expect(balancer.snapshot().discovery).toMatchObject({ updates: 1, errors: 1, lastError: "connection lost" });
     await push({ backends: named(3) });
     expect(idsOf(balancer)).toEqual(["a", "b", "c"]);
-  });
-
-  test("an empty set is not believed", async () => {
-    const { balancer, push, told } = discovered();
-    await push({ backends: named(2) });
-    await push({ backends: [] });
-    expect(idsOf(balancer)).toEqual(["a", "b"]);
-    expect(told.at(-1)?.event).toBe("discoveryFailed");
-    expect(await balancer.call(async ({ backend }) => backend.id)).toBe("a");
   });
 
   test("one invalid entry among many is left out, and said to be", async () => {

@@ -125,11 +125,11 @@ describe("a new set", () => {
     expect(error).toMatchObject({ code: "FAIRLEAD_ERR_CONFIG" });
     expect((error as FairleadError).problems.map(({ path }) => path)).toEqual([
       "backends[1].url",
-      "backends[2].id",
       "backends[3].weight",
       "backends[4].wieght",
+      "backends[2].id",
     ]);
-    expect((error as FairleadError).problems[3]?.didYouMean).toBe("weight");
+    expect((error as FairleadError).problems[2]?.didYouMean).toBe("weight");
     expect(balancer.snapshot()).toEqual(before);
   });
 
@@ -522,8 +522,8 @@ describe("bad input to begin with", () => {
       "backends[1].weight",
       "backends[2].weight",
       "backends[3].weight",
-      "backends[5].id",
       "backends[6].pirority → priority",
+      "backends[5].id",
       "deadlineMs",
     ]);
   });

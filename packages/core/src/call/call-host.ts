@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock, LagMeter } from "../clock.ts";
 import { FairleadError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { DEFAULT_RETRY, type RetrySettings, type Settings } from "../settings.ts";
@@ -9,7 +9,11 @@ import type { Upstream } from "../upstream.ts";
 import { Chooser } from "../view/chooser.ts";
 import type { Budget } from "./budget.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
+import type { Report } from "./outcome.ts";
 import { WaitingQueue } from "./queue.ts";
+
+/** Of a load report that can't be read. */
+const SHOWN_CHARACTERS = 100;
 
 /** What calls and leases of one balancer run on: its strategy and settings over the members of its upstream. */
 export class CallHost implements LeaseHost {
@@ -20,6 +24,7 @@ export class CallHost implements LeaseHost {
   readonly counters: CallCounters;
   readonly announcer: Announcer;
   readonly members: Upstream["members"];
+  readonly lag: LagMeter | undefined;
   readonly chooser: Chooser;
   readonly queue: WaitingQueue;
   /** For calls that ask for retries of a balancer that has them off. */
@@ -34,6 +39,7 @@ export class CallHost implements LeaseHost {
     this.counters = upstream.counters;
     this.announcer = upstream.announcer;
     this.members = upstream.members;
+    this.lag = upstream.clock.lag;
     this.#settings = settings;
     this.chooser = new Chooser(upstream.members, settings.strategy, upstream.random, (where, error) =>
       upstream.callbackFailed(where, error),
@@ -120,7 +126,13 @@ export class CallHost implements LeaseHost {
     if (!this.members.known) return undefined;
     if (request.pinned !== undefined && request.pinPolicy === "fail") return `backend ${request.pinned} takes no calls`;
     if (request.pinned !== undefined && request.pinPolicy === "wait") return undefined;
-    return this.members.present.some(({ inPlay }) => inPlay) ? undefined : "no backend is in play";
+    const view = this.members.view(request.labels);
+    if (view.isOutOfPlay) {
+      return request.labels === undefined ? "no backend is in play" : "no backend in play has the labels it asks for";
+    }
+    const { tiers } = view.topology(this.now());
+    const refused = tiers.length > 0 && tiers.every(({ closed }) => closed);
+    return refused ? "too few backends are healthy, and panicMode is fail-closed" : undefined;
   }
 
   #noBackend(why: string): FairleadError {
@@ -130,6 +142,21 @@ export class CallHost implements LeaseHost {
 
   settled(): void {
     this.upstream.changed();
+  }
+
+  readLoad(report: Report): Report {
+    const { load, ...rest } = report;
+    const { reports } = this.#settings.strategy;
+    if (typeof load !== "string" || reports === undefined) return rest;
+    try {
+      const read = reports.parse(load);
+      if (read !== undefined) return { ...rest, load: read };
+    } catch (error) {
+      this.callbackFailed("load report", error);
+      return rest;
+    }
+    this.announcer.emit("loadReportIgnored", () => ({ upstream: this.name, text: load.slice(0, SHOWN_CHARACTERS) }));
+    return rest;
   }
 
   released(lease: ActiveLease): void {

@@ -1,4 +1,5 @@
 import type { RequestKind } from "../backend.ts";
+import type { LagMeter } from "../clock.ts";
 import type { Lease } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
@@ -7,7 +8,10 @@ import { type Report, UNSETTLED } from "./outcome.ts";
 /** What a lease needs of the balancer it came from. */
 export interface LeaseHost {
   readonly members: Members;
+  readonly lag: LagMeter | undefined;
   now(): number;
+  /** What a backend says of its load, as text: read by the strategy that asked for it. */
+  readLoad(report: Report): Report;
   /** A verdict may have opened a gate. */
   settled(): void;
   /** A place is free: somebody may be waiting for it. */
@@ -38,23 +42,29 @@ export class ActiveLease implements Lease {
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
     backend.counters.attempts++;
     backend.loads.count(backend.row, kind, 1);
+    host.lag?.watch(nowMs);
   }
 
   settle(report: Report): void {
     this.settleAt(report, this.#host.now());
   }
 
-  settleAt(report: Report, nowMs: number): void {
+  settleAt(given: Report, nowMs: number): void {
     if (this.settled) return;
     this.settled = true;
     const { backend } = this;
+    const report = typeof given.load === "string" ? this.#host.readLoad(given) : given;
     backend.breaker?.report(this.#breakerGeneration, report, nowMs);
-    const given = report.latencyMs ?? -1;
-    // Whatever a transport measured, a load is a number.
-    const latencyMs = given >= 0 && given < Number.POSITIVE_INFINITY ? given : nowMs - this.startedAtMs;
+    const lagMs = this.#host.lag?.during(this.startedAtMs, nowMs) ?? 0;
+    const latencyMs = this.#latencyOf(report, nowMs);
     if (this.#probe) backend.ejection.leaveProbe(this.#ejectionGeneration);
-    this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, nowMs);
+    this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
     this.#host.settled();
+  }
+
+  /** Whatever a transport measured, a latency is a number. */
+  #latencyOf({ latencyMs = -1 }: Report, nowMs: number): number {
+    return latencyMs >= 0 && latencyMs < Number.POSITIVE_INFINITY ? latencyMs : nowMs - this.startedAtMs;
   }
 
   release(late?: Report): void {

@@ -1,4 +1,4 @@
-import type { AdminState, Backend, BackendSpec, RequestKind } from "../backend.ts";
+import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
 import { Ejection } from "../health/ejection.ts";
@@ -15,24 +15,22 @@ const LARGEST_CHARGE_MS = 5_000;
 /** The balancer's own record of a backend; callers see it as `Backend`. */
 export class Member implements Backend {
   readonly id: string;
-  spec: BackendSpec;
-  url: string;
+  spec: ResolvedSpec;
   weight: number;
-  priority: number;
-  zone: string | undefined;
-  labels: Readonly<Record<string, string>>;
   state: AdminState;
   /** Set at run time; wins over the specification until `enable`. */
   stateOverride: AdminState | undefined;
   weightOverride: number | undefined;
   /** No longer in the complete set: forgotten once the last lease is back. */
   gone = false;
-  /** In a tier that has set health and ejection aside. */
-  inPanic = false;
-  /** The view this member is part of; a picker's answer from outside it is refused. */
-  viewGeneration = -1;
-  returnedAtMs: number = Number.NEGATIVE_INFINITY;
+  /** In how many views it is in a tier that has set health and ejection aside. */
+  panics = 0;
+  /** Whole, which keeps it out of the heap; so does an `undefined` below. There may be ten thousand of these. */
+  joinedAtMs = 0;
+  /** Slow start counts from here: it came back from an ejection, or joined others that were there before. */
+  warmsUpFromMs: number | undefined = undefined;
   pausedUntilMs = 0;
+  reported: ReportedLoad | undefined = undefined;
   readonly latency: LatencyRow;
   readonly loads: LoadTable;
   /** Its row in `loads`; none after the end. */
@@ -44,11 +42,7 @@ export class Member implements Backend {
   constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
     this.id = spec.id;
     this.spec = spec;
-    this.url = spec.url;
     this.weight = spec.weight;
-    this.priority = spec.priority;
-    this.zone = spec.zone;
-    this.labels = spec.labels;
     this.state = spec.state;
     this.loads = loads;
     this.row = loads.addRow();
@@ -61,11 +55,7 @@ export class Member implements Backend {
   /** Takes over a new specification; history stays. */
   update(spec: ResolvedSpec): void {
     this.spec = spec;
-    this.url = spec.url;
     this.weight = this.weightOverride ?? spec.weight;
-    this.priority = spec.priority;
-    this.zone = spec.zone;
-    this.labels = spec.labels;
     this.state = this.stateOverride ?? spec.state;
     this.gone = false;
     this.refreshGate();
@@ -73,8 +63,24 @@ export class Member implements Backend {
 
   override(state: AdminState | undefined): void {
     this.stateOverride = state;
-    this.state = state ?? this.spec.state ?? "enabled";
+    this.state = state ?? this.spec.state;
     this.refreshGate();
+  }
+
+  get url(): string {
+    return this.spec.url;
+  }
+
+  get priority(): number {
+    return this.spec.priority;
+  }
+
+  get zone(): string | undefined {
+    return this.spec.zone;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.spec.labels;
   }
 
   inFlight(kind: RequestKind): number {
@@ -83,6 +89,10 @@ export class Member implements Backend {
 
   get idle(): boolean {
     return this.inFlight("request") === 0 && this.inFlight("connection") === 0;
+  }
+
+  get inPanic(): boolean {
+    return this.panics > 0;
   }
 
   /** Whether new calls may come here at all, as far as operator and discovery are concerned. */
@@ -117,6 +127,11 @@ export class Member implements Backend {
     this.refreshGate();
   }
 
+  endPause(): void {
+    this.pausedUntilMs = 0;
+    this.refreshGate();
+  }
+
   /** To be called after any change of what the gate looks at: notes whether it has to be asked at all. */
   refreshGate(): void {
     const gated =
@@ -129,18 +144,24 @@ export class Member implements Backend {
     this.loads.setGated(this.row, gated);
   }
 
-  /** Takes in the verdict on load and counters; connections tell nothing about request latency. */
-  record(kind: RequestKind, report: Report, latencyMs: number, nowMs: number): void {
+  /**
+   * Takes in the verdict on load and counters; connections tell nothing about request latency.
+   *
+   * @param lagMs how much of `latencyMs` this process spent on itself: callers felt it, but it is not the backend's load
+   */
+  record(kind: RequestKind, report: Report, latencyMs: number, lagMs: number, nowMs: number): void {
     this.counters.count(report.outcome);
+    if (typeof report.load === "object") this.reported = { load: report.load, atMs: nowMs };
     if (kind === "connection") return;
+    const ownMs = Math.max(0, latencyMs - lagMs);
     if (report.outcome === "ignored") {
       // No blame; but a backend must not look fast because nobody has the patience to wait for it.
-      this.loads.observeAtLeast(this.row, Math.min(latencyMs, LARGEST_CHARGE_MS), nowMs);
+      this.loads.observeAtLeast(this.row, Math.min(ownMs, LARGEST_CHARGE_MS), nowMs);
     } else if (report.outcome === "success") {
       this.counters.latency.record(latencyMs);
-      this.loads.observe(this.row, latencyMs, nowMs);
+      this.loads.observe(this.row, ownMs, nowMs);
     } else {
-      this.loads.observe(this.row, Math.min(Math.max(latencyMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
+      this.loads.observe(this.row, Math.min(Math.max(ownMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
     }
   }
 

@@ -1,21 +1,24 @@
-import type { AdminState, BackendSpec, RequestKind } from "../backend.ts";
+import type { AdminState, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
 import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
 import { guardBreaker } from "../gate/guarded-breaker.ts";
-import type { EjectionChange } from "../health/ejection.ts";
+import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
 import { LoadTable } from "../strategy/load/load-table.ts";
 import type { Announcer } from "../telemetry/events.ts";
-import { buildTopology, type Topology } from "../view/topology.ts";
+import type { CurrentView } from "../view/current-view.ts";
+import { Views } from "../view/views.ts";
+import { announcePanic } from "./announcements.ts";
+import { differing } from "./differing.ts";
 import { Member } from "./member.ts";
-import type { ResolvedSpec } from "./spec.ts";
+import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
+import { SpecCache } from "./spec-cache.ts";
+import { Verdicts } from "./verdicts.ts";
 
 /** τ of all latencies: how fast a slow answer is forgotten (Finagle's default). */
 const DECAY_MS = 10_000;
-/** Views follow verdicts on health at least this far apart, so that a burst makes few. The gate closes at once anyway. */
-const COALESCE_MS = 10;
 
 export interface MembersContext {
   readonly upstream: string;
@@ -33,18 +36,30 @@ export class Members {
   #settings: SharedSettings;
   readonly #context: MembersContext;
   readonly #byId = new Map<string, Member>();
+  /** In the order of the set, which strategies and `first` see; those on their way out come last. */
+  #members: readonly Member[] = [];
   readonly #loads: LoadTable;
-  #topology: Topology | undefined;
-  #builtAtMs: number = Number.NEGATIVE_INFINITY;
-  /** The current view serves no longer than this. */
-  #validUntilMs = Number.NEGATIVE_INFINITY;
-  /** Whether a complete set has ever come. */
-  known = false;
+  readonly #views: Views;
+  readonly #verdicts: Verdicts;
+  readonly #cache = new SpecCache();
+  /** The last complete set, as it was taken in. */
+  #specs: readonly ResolvedSpec[] | undefined;
 
   constructor(context: MembersContext, settings: SharedSettings) {
     this.#context = context;
     this.#settings = settings;
     this.#loads = new LoadTable(DECAY_MS, context.clock.now());
+    this.#views = new Views(
+      { members: () => this.#members, context: (nowMs) => this.#viewContext(nowMs) },
+      (before, after) => announcePanic(context, before?.panic ?? [], after.panic),
+      context.callbackFailed,
+    );
+    this.#verdicts = new Verdicts(context, this.#views);
+  }
+
+  /** Whether a complete set has ever come. */
+  get known(): boolean {
+    return this.#specs !== undefined;
   }
 
   get settings(): SharedSettings {
@@ -53,12 +68,12 @@ export class Members {
 
   set settings(settings: SharedSettings) {
     this.#settings = settings;
-    if (settings.ejection === undefined) for (const member of this.#byId.values()) member.acquit();
-    this.invalidate();
+    if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
+    this.#changed();
   }
 
-  get all(): Member[] {
-    return [...this.#byId.values()];
+  get all(): readonly Member[] {
+    return this.#members;
   }
 
   get size(): number {
@@ -74,30 +89,49 @@ export class Members {
     return this.#byId.get(id);
   }
 
-  /** The state of the world for a pick. */
-  topology(nowMs: number): Topology {
-    if (this.#topology !== undefined && nowMs < this.#validUntilMs) return this.#topology;
-    for (const member of this.#byId.values()) if (member.ejection.expire(nowMs, member.idle)) member.refreshGate();
-    const topology = buildTopology(this.#byId.values(), this.settings, nowMs, this.#context.random, this.#loads);
-    this.#announcePanic(this.#topology?.panic ?? [], topology.panic);
-    this.#topology = topology;
-    this.#builtAtMs = nowMs;
-    this.#validUntilMs = topology.validUntilMs;
-    return topology;
+  /** The view for calls with these labels. */
+  view(labels?: Readonly<Record<string, string>>): CurrentView {
+    return this.#views.of(labels, this.#settings.subsets);
   }
 
-  /** Whether the view is waiting for a coalesced rebuild; then a failed pick is worth another look. */
-  rebuildIfStale(nowMs: number): boolean {
-    if (this.#topology === undefined || this.#validUntilMs >= this.#topology.validUntilMs) return false;
-    this.invalidate();
-    this.topology(nowMs);
-    return true;
+  #viewContext(nowMs: number): ReturnType<ConstructorParameters<typeof CurrentView>[0]["context"]> {
+    for (const member of this.#members) {
+      const { ejection } = member;
+      if (nowMs >= ejection.changesAtMs && ejection.expire(nowMs, member.idle)) member.refreshGate();
+    }
+    const { random, callbackFailed } = this.#context;
+    return { settings: this.#settings, random, loads: this.#loads, callbackFailed };
   }
 
   /** The next pick sees everything as it is then. */
-  invalidate(): void {
-    this.#validUntilMs = Number.NEGATIVE_INFINITY;
+  #invalidate(): void {
+    this.#views.invalidate();
     this.#context.changed();
+  }
+
+  /** So it does, and who belongs to which subset may be another matter as well. */
+  #changed(): void {
+    this.#views.reset();
+    this.#context.changed();
+  }
+
+  /** Checks a set that a discovery reports: what is wrong is left out and noted. */
+  resolve(check: OptionCheck, specs: unknown): readonly ResolvedSpec[] {
+    return resolveSpecs(check, "backends", specs, this.#cache);
+  }
+
+  /**
+   * Checks a set that a user gives.
+   *
+   * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
+   */
+  check(what: string, specs: unknown): readonly ResolvedSpec[] {
+    return checkSpecs(what, specs, this.#cache);
+  }
+
+  /** Nobody of the present set takes calls: none is there, or all are out of play or ejected. */
+  get nobodyWorks(): boolean {
+    return this.present.every(({ inPlay, ejection }) => !inPlay || ejection.ejected);
   }
 
   /**
@@ -105,68 +139,92 @@ export class Members {
    * again changes nothing.
    */
   apply(specs: readonly ResolvedSpec[]): void {
-    const wanted = new Set(specs.map(({ id }) => id));
-    let changed = !this.known || !this.#inOrderOf(specs);
-    for (const spec of specs) if (this.#takeIn(spec)) changed = true;
-    for (const member of this.all) {
-      if (wanted.has(member.id) || member.gone) continue;
+    const before = this.#specs ?? [];
+    const first = this.#specs === undefined;
+    this.#specs = specs;
+    const { from, to, toBefore } = differing(before, specs);
+    if (!first && from === to && from === toBefore) return;
+    const nowMs = this.#context.clock.now();
+    // Where all are new, nobody is warm and all must take calls at once.
+    const joins = from > 0 || to < specs.length || specs.some(({ id }) => this.#byId.get(id)?.gone === false);
+    let changed = first;
+    for (let index = from; index < to; index++)
+      if (this.#takeIn(specs[index] as ResolvedSpec, joins, nowMs)) changed = true;
+    const wanted = new Set(specs.slice(from, to).map(({ id }) => id));
+    for (let index = from; index < toBefore; index++) {
+      const { id } = before[index] as ResolvedSpec;
+      if (wanted.has(id)) continue;
       changed = true;
-      member.gone = true;
-      member.refreshGate();
-      this.forgetIfDone(member);
+      this.#letGo(id);
     }
-    this.known = true;
-    if (!changed) return;
-    this.#sortAs(specs);
-    this.invalidate();
+    if (this.#putInOrder(specs)) changed = true;
+    if (changed) this.#changed();
+  }
+
+  #letGo(id: string): void {
+    const member = this.#byId.get(id);
+    if (member === undefined) return;
+    member.gone = true;
+    member.refreshGate();
+    this.#forgetIfDone(member);
   }
 
   /** Adds or updates one; false if it was known as it is. */
-  #takeIn(spec: ResolvedSpec): boolean {
+  #takeIn(spec: ResolvedSpec, joins: boolean, nowMs: number): boolean {
     const { announcer, upstream } = this.#context;
-    const member = this.#byId.get(spec.id);
-    if (member === undefined) {
-      this.#byId.set(spec.id, new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id)));
+    const known = this.#byId.get(spec.id);
+    if (known !== undefined && !known.gone && (known.spec === spec || sameSpec(known.spec, spec))) return false;
+    const member = known ?? new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id));
+    if (known === undefined || known.gone) {
+      member.joinedAtMs = Math.floor(nowMs);
+      if (joins) member.warmsUpFromMs = nowMs;
+    }
+    if (known === undefined) {
+      this.#byId.set(spec.id, member);
       announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
-    } else if (member.gone || !sameSpec(member.spec, spec)) {
+    } else {
       member.update(spec);
       announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
-    } else return false;
+    }
     return true;
   }
 
-  #inOrderOf(specs: readonly ResolvedSpec[]): boolean {
-    let index = 0;
-    for (const id of this.#byId.keys()) if (specs[index++]?.id !== id) return false;
-    return true;
-  }
-
-  /** Strategies and `first` see the order of the set. */
-  #sortAs(specs: readonly ResolvedSpec[]): void {
-    const leaving = this.all.filter(({ gone }) => gone);
-    const ordered = specs.flatMap(({ id }) => this.#byId.get(id) ?? []);
-    this.#byId.clear();
-    for (const member of [...ordered, ...leaving]) this.#byId.set(member.id, member);
+  /** Returns whether anybody came, went or changed places. */
+  #putInOrder(specs: readonly ResolvedSpec[]): boolean {
+    const before = this.#members;
+    const ordered: Member[] = [];
+    for (const { id } of specs) {
+      const member = this.#byId.get(id);
+      if (member !== undefined) ordered.push(member);
+    }
+    for (const member of before) if (member.gone && this.#byId.get(member.id) === member) ordered.push(member);
+    this.#members = ordered;
+    return ordered.length !== before.length || ordered.some((member, index) => member !== before[index]);
   }
 
   /** A backend that has left the set goes when its last lease is back. */
   forgetIfDone(member: Member): void {
-    if (!member.gone || !member.idle || this.#byId.get(member.id) !== member) return;
+    if (this.#forgetIfDone(member)) this.#members = this.#members.filter((other) => other !== member);
+  }
+
+  #forgetIfDone(member: Member): boolean {
+    if (!member.gone || !member.idle || this.#byId.get(member.id) !== member) return false;
     this.#byId.delete(member.id);
     member.dispose();
     this.#context.announcer.emit("backendRemoved", () => ({
       upstream: this.#context.upstream,
       backend: member.id,
     }));
+    return true;
   }
 
   setState(member: Member, state: AdminState | undefined): void {
     member.override(state);
     if (state === undefined) {
       member.acquit();
-      this.#endPause(member);
+      member.endPause();
     }
-    this.invalidate();
+    this.#invalidate();
     this.#context.announcer.emit("backendStateChanged", () => ({
       upstream: this.#context.upstream,
       backend: member.id,
@@ -177,73 +235,31 @@ export class Members {
   setWeight(member: Member, weight: number): void {
     member.weightOverride = weight;
     member.weight = weight;
-    this.invalidate();
+    this.#invalidate();
   }
 
   /** A verdict from elsewhere; as of a connection, since its latency is not that of a request through here. */
   observe(id: string, report: Report, nowMs: number): void {
     const member = this.#byId.get(id);
-    if (member !== undefined) this.judge(member, "connection", member.ejection.generation, report, 0, nowMs);
+    if (member === undefined) return;
+    const young = nowMs - member.joinedAtMs < this.#settings.membership.graceMs;
+    // What has just started may not answer checks yet.
+    if (young && (report.outcome === "failure" || report.outcome === "unreached")) return;
+    this.judge(member, "connection", member.ejection.generation, report, 0, 0, nowMs);
   }
 
-  /** A verdict: load, counters, ejection, pause. `generation` is the ejection's when the attempt was admitted. */
-  judge(member: Member, kind: RequestKind, generation: number, report: Report, latencyMs: number, nowMs: number): void {
-    member.record(kind, report, latencyMs, nowMs);
-    const { ejection } = this.settings;
-    if (ejection !== undefined) {
-      const change = member.ejection.report(generation, report.outcome, nowMs, ejection);
-      if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs);
-      else this.#validUntilMs = Math.min(this.#validUntilMs, member.ejection.changesAtMs);
-    }
-    if (report.outcome === "ignored") return;
-    if (report.retryAfterMs !== undefined && report.retryAfterMs > 0) this.#pause(member, report.retryAfterMs, nowMs);
-    else if (member.pausedUntilMs > 0 && nowMs >= member.pausedUntilMs) this.#endPause(member);
-  }
-
-  #ejectionChanged(member: Member, change: NonNullable<EjectionChange>, report: Report, nowMs: number): void {
-    const { announcer, upstream, clock } = this.#context;
-    member.refreshGate();
-    if (change.kind === "returned") {
-      // What it did before says nothing about it now; slow start is the caution that is left.
-      member.loads.forget(member.row);
-      member.returnedAtMs = nowMs;
-      announcer.emit("backendReturned", () => ({ upstream, backend: member.id }));
-      this.invalidate();
-      return;
-    }
-    member.counters.ejections++;
-    this.#validUntilMs = Math.min(this.#validUntilMs, Math.max(nowMs, this.#builtAtMs + COALESCE_MS));
-    announcer.emit("backendEjected", () => ({
-      upstream,
-      backend: member.id,
-      reason: `consecutive failures, the last: ${report.status ?? report.errorCode ?? report.outcome}`,
-      untilAt: Math.round(clock.wallNow() + (change.untilMs - nowMs)),
-    }));
-  }
-
-  #pause(member: Member, retryAfterMs: number, nowMs: number): void {
-    const { announcer, upstream, clock } = this.#context;
-    const pauseMs = Math.min(retryAfterMs, this.settings.pauseLimitMs);
-    member.pausedUntilMs = Math.max(member.pausedUntilMs, nowMs + pauseMs);
-    member.refreshGate();
-    announcer.emit("backendPaused", () => ({
-      upstream,
-      backend: member.id,
-      untilAt: clock.wallNow() + pauseMs,
-    }));
-  }
-
-  #endPause(member: Member): void {
-    member.pausedUntilMs = 0;
-    member.refreshGate();
-  }
-
-  #announcePanic(before: readonly number[], after: readonly number[]): void {
-    const { announcer, upstream } = this.#context;
-    for (const priority of after)
-      if (!before.includes(priority)) announcer.emit("panicEntered", () => ({ upstream, priority }));
-    for (const priority of before)
-      if (!after.includes(priority)) announcer.emit("panicLeft", () => ({ upstream, priority }));
+  /** See `Verdicts.take`. */
+  judge(
+    member: Member,
+    kind: RequestKind,
+    generation: number,
+    report: Report,
+    latencyMs: number,
+    lagMs: number,
+    nowMs: number,
+  ): void {
+    member.record(kind, report, latencyMs, lagMs, nowMs);
+    this.#verdicts.take(member, generation, report, nowMs, this.#settings);
   }
 
   #createBreaker(backend: string): Breaker | undefined {
@@ -253,24 +269,6 @@ export class Members {
   }
 
   dispose(): void {
-    for (const member of this.#byId.values()) member.dispose();
+    for (const member of this.#members) member.dispose();
   }
-}
-
-/** Nearly all of a set is the same at every update: texts and numbers are compared before anything is written out. */
-function sameSpec(a: BackendSpec, b: BackendSpec): boolean {
-  return (
-    a.url === b.url &&
-    a.weight === b.weight &&
-    a.priority === b.priority &&
-    a.state === b.state &&
-    a.zone === b.zone &&
-    a.host === b.host &&
-    sameRecord(a.labels, b.labels) &&
-    sameRecord(a.tls, b.tls)
-  );
-}
-
-function sameRecord(a: object | undefined, b: object | undefined): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

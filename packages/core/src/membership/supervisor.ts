@@ -1,44 +1,59 @@
 import type { Timer } from "../clock.ts";
+import type { ReconfigurableOptions } from "../contract.ts";
 import type { Discovery, DiscoveryUpdate } from "../discovery.ts";
 import { FairleadError } from "../errors.ts";
 import { OptionCheck } from "../options.ts";
 import type { BalancerSnapshot } from "../telemetry/snapshot.ts";
 import type { Upstream } from "../upstream.ts";
+import { Intake } from "./intake.ts";
 import { Refreshes } from "./refreshes.ts";
-import { type ResolvedSpec, resolveSpecs } from "./spec.ts";
 
 /** After a watch has ended or failed, the next one begins after a random share of this, doubled each time… */
 const RESTART_BASE_MS = 250;
 /** …up to this. */
 const RESTART_LIMIT_MS = 30_000;
 
-/** What an update says beside the backends. */
-type DiscoveredSettings = NonNullable<Extract<DiscoveryUpdate, { backends: unknown }>["settings"]>;
-
 /**
  * Runs a discovery for as long as the balancer lives. Whatever the source says or does, the last good set stays in force:
- * an error, an empty answer and an invalid entry change nothing that works.
+ * an error, an unconfirmed empty answer and an invalid entry change nothing that works.
  */
 export class Supervisor {
   readonly #discovery: Discovery;
   readonly #upstream: Upstream;
-  readonly #configure: (settings: DiscoveredSettings) => void;
+  readonly #intake: Intake;
   readonly #abort = new AbortController();
   /** Of the watch under way. */
   #refreshes = new Refreshes();
   #restart: Timer | undefined;
   #failures = 0;
-  #status: BalancerSnapshot["discovery"];
+  #updates = 0;
+  #errors = 0;
+  #lastError: string | null = null;
+  #answeredAtMs: number | undefined;
 
-  constructor(discovery: Discovery, upstream: Upstream, configure: (settings: DiscoveredSettings) => void) {
+  constructor(discovery: Discovery, upstream: Upstream, configure: (settings: ReconfigurableOptions) => void) {
     this.#discovery = discovery;
     this.#upstream = upstream;
-    this.#configure = configure;
-    this.#status = { name: discovery.name, updates: 0, errors: 0, lastError: null, updatedAt: null };
+    this.#intake = new Intake(upstream, {
+      name: discovery.name,
+      refresh: () => this.refresh(),
+      configure,
+      failed: (error) => this.#failed(error),
+    });
   }
 
   get status(): BalancerSnapshot["discovery"] {
-    return this.#status;
+    const { clock } = this.#upstream;
+    const ageMs = this.#answeredAtMs === undefined ? null : Math.round(clock.now() - this.#answeredAtMs);
+    return {
+      name: this.#discovery.name,
+      updates: this.#updates,
+      errors: this.#errors,
+      lastError: this.#lastError,
+      updatedAt: ageMs === null ? null : Math.round(clock.wallNow()) - ageMs,
+      ageMs,
+      emptyAnswers: this.#intake.emptyAnswers,
+    };
   }
 
   start(): void {
@@ -53,6 +68,7 @@ export class Supervisor {
 
   close(): void {
     this.#restart?.cancel();
+    this.#intake.close();
     this.#refreshes.close();
     this.#abort.abort(new FairleadError("FAIRLEAD_ERR_CLOSED", `${this.#upstream.name}: closed`));
   }
@@ -89,40 +105,23 @@ export class Supervisor {
       return;
     }
     const check = new OptionCheck();
-    const specs = Array.isArray(update.backends) ? resolveSpecs(check, "backends", update.backends) : [];
+    const given: unknown = update.backends;
+    const specs = this.#upstream.members.resolve(check, given);
     for (const { path, got, expected } of check.problems)
       this.#failed(new Error(`${path}: got ${got}, expected ${expected}; left out`));
-    if (specs.length === 0) {
+    if (specs.length === 0 && check.count > 0) {
       this.#failed(new Error("no usable backend in the answer; the last set stays"));
       return;
     }
-    this.#accept(specs, update.settings);
-  }
-
-  #accept(specs: readonly ResolvedSpec[], settings: DiscoveredSettings | undefined): void {
-    const { name: upstream, announcer, clock, members } = this.#upstream;
     this.#failures = 0;
-    this.#status = {
-      ...this.#status,
-      updates: this.#status.updates + 1,
-      updatedAt: Math.round(clock.wallNow()),
-    };
-    members.apply(specs);
-    try {
-      if (settings !== undefined) this.#configure(settings);
-    } catch (error) {
-      this.#failed(error);
-    }
-    announcer.emit("discoveryUpdated", () => ({
-      upstream,
-      discovery: this.#discovery.name,
-      backends: specs.length,
-    }));
+    this.#updates++;
+    this.#answeredAtMs = this.#upstream.clock.now();
+    this.#intake.take({ specs, settings: update.settings });
   }
 
   #failed(error: unknown): void {
-    const lastError = error instanceof Error ? error.message : String(error);
-    this.#status = { ...this.#status, errors: this.#status.errors + 1, lastError };
+    this.#errors++;
+    this.#lastError = error instanceof Error ? error.message : String(error);
     const { name: upstream, announcer } = this.#upstream;
     announcer.emit("discoveryFailed", () => ({ upstream, discovery: this.#discovery.name, error }));
   }

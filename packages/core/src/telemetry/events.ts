@@ -29,6 +29,16 @@ export interface BalancerEvents {
   discoveryUpdated(event: { readonly upstream: string; readonly discovery: string; readonly backends: number }): void;
   /** The last set stays in force. */
   discoveryFailed(event: { readonly upstream: string; readonly discovery: string; readonly error: unknown }): void;
+  /** The discovery knows of no backend. `applied`: from now on nor does the balancer; else the set in force stays. */
+  discoveryEmptied(event: {
+    readonly upstream: string;
+    readonly discovery: string;
+    /** Such answers without another between them. */
+    readonly inRow: number;
+    readonly applied: boolean;
+  }): void;
+  /** A backend's report of its own load could not be read. `text`: its beginning. */
+  loadReportIgnored(event: { readonly upstream: string; readonly text: string }): void;
   configured(event: { readonly upstream: string }): void;
   /** A listener, classifier, strategy, breaker or other function of the user threw or answered nonsense. */
   callbackFailed(event: { readonly upstream: string; readonly where: string; readonly error: unknown }): void;

@@ -1,6 +1,8 @@
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
-import type { Chooser } from "../view/chooser.ts";
+import type { Chooser, Peek } from "../view/chooser.ts";
+import type { Tier } from "../view/tier.ts";
+import { hasLoad, type Topology } from "../view/topology.ts";
 import type { Json } from "./snapshot.ts";
 
 /** Why a backend would or would not get the call. */
@@ -11,12 +13,34 @@ export interface BackendExplanation {
   readonly reason: string;
   /** The strategy's score, if it has one. */
   readonly score: number | null;
+  /** Position in `tiers` of the one it is part of; null if it is in none. */
+  readonly tier: number | null;
+  /** The weight that counts now: configured × slow start; null outside all tiers. */
+  readonly weight: number | null;
+}
+
+/** Backends among which the strategy chooses for a share of the calls. */
+export interface TierExplanation {
+  readonly priority: number;
+  /** Null: calls are not divided by zone. */
+  readonly zone: string | null;
+  /** Of degraded backends. */
+  readonly degraded: boolean;
+  /** Health and ejection are set aside. */
+  readonly panic: boolean;
+  /** Percent of the calls that come here first; the others only when those take nobody. */
+  readonly share: number;
+  readonly backends: number;
+  /** The call in question is drawn here; false where only the draw itself could say. */
+  readonly drawn: boolean;
 }
 
 export interface PickExplanation {
   readonly strategy: string;
   /** Who would be chosen; null if nobody, or if the strategy decides by lot. */
   readonly choice: string | null;
+  /** In order of preference. */
+  readonly tiers: readonly TierExplanation[];
   readonly backends: readonly BackendExplanation[];
   /** By the name of the section. */
   readonly sections: Readonly<Record<string, Json>>;
@@ -29,35 +53,105 @@ export function explainPick(
   request: PickRequest,
   nowMs: number,
 ): Omit<PickExplanation, "sections"> {
-  const { chosen, tier, scores } = chooser.peek(request, nowMs);
+  const peek = chooser.peek(request, nowMs);
+  const places = placesIn(peek);
   return {
     strategy,
-    choice: chosen?.id ?? null,
+    choice: peek.chosen?.id ?? null,
+    tiers: peek.topology.tiers.map((tier, index, tiers) => explainTier(tier, tiers[index - 1], peek.tier)),
     backends: members.map((member) => {
-      const position = tier?.members.indexOf(member) ?? -1;
+      const place = places.get(member);
       return {
         id: member.id,
-        admitted: member.viewGeneration >= 0 && member.admits(request, nowMs),
-        reason: reasonFor(member, request, nowMs),
-        score: position < 0 ? null : (scores?.[position] ?? null),
+        admitted: place !== undefined && !place.tier.closed && member.admits(request, nowMs),
+        reason: reasonFor(member, place?.tier, peek.topology, request, nowMs),
+        score: place?.score ?? null,
+        tier: place?.tier.index ?? null,
+        weight: place?.weight ?? null,
       };
     }),
   };
 }
 
+/** Where a member is in the view. */
+interface Place {
+  readonly tier: Tier;
+  readonly weight: number | undefined;
+  readonly score: number | undefined;
+}
+
+function placesIn({ topology, scores }: Peek): ReadonlyMap<Member, Place> {
+  const places = new Map<Member, Place>();
+  for (const tier of topology.tiers) {
+    for (const [index, member] of tier.members.entries())
+      places.set(member, { tier, weight: tier.weights[index], score: scores[tier.index]?.[index] });
+  }
+  return places;
+}
+
+function explainTier(tier: Tier, before: Tier | undefined, drawn: Tier | undefined): TierExplanation {
+  const { priority, zone, degraded, panic } = tier;
+  const share = Math.round((tier.upTo - (before?.upTo ?? 0)) * 100) / 100;
+  return {
+    priority,
+    zone: zone ?? null,
+    degraded,
+    panic,
+    share,
+    backends: tier.members.length,
+    drawn: tier === drawn,
+  };
+}
+
 /** The first thing that keeps the call away, from the most lasting to the most fleeting. */
-function reasonFor(member: Member, request: PickRequest, nowMs: number): string {
+function reasonFor(
+  member: Member,
+  tier: Tier | undefined,
+  topology: Topology,
+  request: PickRequest,
+  nowMs: number,
+): string {
   const here = request.pinned === member.id;
-  if (member.gone) return "no longer in the set";
-  if (member.state === "disabled") return "disabled";
-  if (member.state === "draining" && !here) return "draining";
+  return (
+    outOfPlay(member, here) ??
+    behindTheGate(member, request, nowMs) ??
+    (member.ejection.suspect ? suspicion(member, request, nowMs) : undefined) ??
+    (here ? "admits it" : undefined) ??
+    (tier === undefined ? outsideTheView(member, topology, request) : standby(tier, topology)) ??
+    (request.pinned === undefined ? "admits it" : "admits it, but the call is pinned elsewhere")
+  );
+}
+
+function outOfPlay({ gone, state }: Member, pinnedHere: boolean): string | undefined {
+  if (gone) return "no longer in the set";
+  if (state === "disabled") return "disabled";
+  return state === "draining" && !pinnedHere ? "draining" : undefined;
+}
+
+function behindTheGate(member: Member, request: PickRequest, nowMs: number): string | undefined {
   if (nowMs < member.pausedUntilMs) {
     return `asked not to be called for another ${seconds(member.pausedUntilMs - nowMs)}`;
   }
   if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
-  if (request.tried?.has(member) === true) return "already tried";
-  if (member.ejection.suspect) return suspicion(member, request, nowMs);
-  return request.pinned === undefined || here ? "admits it" : "admits it, but the call is pinned elsewhere";
+  return request.tried?.has(member) === true ? "already tried" : undefined;
+}
+
+/** In play, but not among those that this call may choose from. */
+function outsideTheView({ priority }: Member, { tiers }: Topology, { labels }: PickRequest): string {
+  if (tiers.some((tier) => tier.closed && tier.priority === priority))
+    return "refused: too few of its priority are healthy";
+  return labels === undefined
+    ? "not in the subset of this process"
+    : "not in the subset that the labels of the call ask for, or not in that of this process";
+}
+
+function standby(tier: Tier, { tiers }: Topology): string | undefined {
+  if (hasLoad(tier, tier.index, tiers)) return undefined;
+  if (tier.degraded) return "degraded: stands by while the others suffice";
+  const beside = tiers.some((other) => tier.isBeside(other) && hasLoad(other, other.index, tiers));
+  return beside
+    ? `stands by: other zones take the calls before ${tier.zone ?? "those without one"}`
+    : `priority ${tier.priority} stands by`;
 }
 
 function suspicion({ ejection, inPanic }: Member, request: PickRequest, nowMs: number): string {

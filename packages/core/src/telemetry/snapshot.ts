@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { BreakerState } from "../gate/breaker.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
+import type { Topology } from "../view/topology.ts";
 import type { CallCounter } from "./counters.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -25,6 +26,7 @@ export interface BackendSnapshot {
   readonly health: "healthy" | "ejected" | "probation" | "paused" | "panic";
   readonly breaker: BreakerState | null;
   readonly priority: number;
+  readonly zone: string | null;
   readonly weight: number;
   readonly requests: number;
   readonly connections: number;
@@ -47,6 +49,14 @@ export interface BackendSnapshot {
   readonly pausedUntilAt: number | null;
 }
 
+/** Such as the size of a ring and the fewest and most entries of a backend. */
+export interface TableSnapshot {
+  readonly priority: number;
+  readonly zone: string | null;
+  readonly degraded: boolean;
+  readonly values: Readonly<Record<string, number>>;
+}
+
 /** Everything a balancer knows now, as plain JSON. */
 export interface BalancerSnapshot {
   readonly name: string;
@@ -58,6 +68,8 @@ export interface BalancerSnapshot {
   readonly backends: readonly BackendSnapshot[];
   /** Priorities in which health and ejection are set aside. */
   readonly panic: readonly number[];
+  /** How good the tables are by which the strategy picks, if it has any; one entry per tier that has been used. */
+  readonly tables: readonly TableSnapshot[];
   /** Calls waiting for a backend. */
   readonly waiting: number;
   readonly calls: Readonly<Record<CallCounter, number>>;
@@ -69,6 +81,10 @@ export interface BalancerSnapshot {
     readonly errors: number;
     readonly lastError: string | null;
     readonly updatedAt: number | null;
+    /** Milliseconds since the last usable answer, an unchanged one included; null before the first, or for a fixed set. */
+    readonly ageMs: number | null;
+    /** Answers without any backend in a row that the set in force has outlived. */
+    readonly emptyAnswers: number;
   };
   /** By the name of the section. */
   readonly sections: Readonly<Record<string, Json>>;
@@ -84,6 +100,7 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     health: healthOf(member, nowMs),
     breaker: member.breaker?.state ?? null,
     priority: member.priority,
+    zone: member.zone ?? null,
     weight: member.weight,
     requests: member.inFlight("request"),
     connections: member.inFlight("connection"),
@@ -118,12 +135,20 @@ export interface SnapshotContext {
   readonly sections: Readonly<Record<string, Json>>;
 }
 
-const FIXED: BalancerSnapshot["discovery"] = { name: "fixed", updates: 1, errors: 0, lastError: null, updatedAt: null };
+const FIXED: BalancerSnapshot["discovery"] = {
+  name: "fixed",
+  updates: 1,
+  errors: 0,
+  lastError: null,
+  updatedAt: null,
+  ageMs: null,
+  emptyAnswers: 0,
+};
 
 export function balancerSnapshot(host: CallHost, context: SnapshotContext): BalancerSnapshot {
   const { clock, members } = host;
   const nowMs = clock.now();
-  const { panic } = members.topology(nowMs);
+  const topology = members.view().topology(nowMs);
   return {
     name: host.name,
     origin: context.origin,
@@ -131,7 +156,8 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     state: context.state,
     strategy: host.settings.strategy.name,
     backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
-    panic,
+    panic: topology.panic,
+    tables: tablesOf(host, topology),
     waiting: host.queue.length,
     calls: host.counters.toJSON(),
     budgets: {
@@ -141,6 +167,15 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     discovery: context.discovery ?? FIXED,
     sections: context.sections,
   };
+}
+
+function tablesOf({ chooser }: CallHost, topology: Topology): TableSnapshot[] {
+  return topology.tiers.flatMap((tier) => {
+    const values = chooser.tableOf(topology, tier);
+    return values === undefined
+      ? []
+      : [{ priority: tier.priority, zone: tier.zone ?? null, degraded: tier.degraded, values }];
+  });
 }
 
 function round(ms: number): number {

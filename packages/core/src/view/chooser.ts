@@ -1,17 +1,21 @@
-import type { RequestKind } from "../backend.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
 import type { Random } from "../random.ts";
 import { drawAdmitting } from "../strategy/scan.ts";
-import type { Picker, PickRequest, Strategy } from "../strategy/strategy.ts";
-import { hasLoad, type Tier, type Topology } from "./topology.ts";
+import type { PickRequest, Strategy } from "../strategy/strategy.ts";
+import { drawOfKey } from "./draw.ts";
+import { Pickers } from "./pickers.ts";
+import type { Tier } from "./tier.ts";
+import { hasLoad, type Topology } from "./topology.ts";
 
 /** What a pick would find. */
 export interface Peek {
+  readonly topology: Topology;
   readonly chosen: Member | undefined;
-  /** The first tier, whose order the scores follow. */
+  /** The tier that the call is drawn to; `undefined` if only a draw could say. */
   readonly tier: Tier | undefined;
-  readonly scores: readonly number[] | undefined;
+  /** By the strategy, in the order of each tier's members. */
+  readonly scores: readonly (readonly number[] | undefined)[];
 }
 
 /** Chooses backends for one balancer: pinned, then those that must prove themselves, then by strategy. */
@@ -20,10 +24,7 @@ export class Chooser {
   readonly #random: Random;
   readonly #callbackFailed: (where: string, error: unknown) => void;
   #strategy: Strategy;
-  /** Pickers of the current topology, by tier; built when first used. */
-  #generation = -1;
-  #requests: (Picker | undefined)[] = [];
-  #connections: (Picker | undefined)[] = [];
+  #pickers: Pickers;
 
   constructor(
     members: Members,
@@ -35,51 +36,118 @@ export class Chooser {
     this.#strategy = strategy;
     this.#random = random;
     this.#callbackFailed = callbackFailed;
+    this.#pickers = new Pickers((tier, kind) => this.#guard(() => this.#strategy.build(tier.view(kind))));
   }
 
   set strategy(strategy: Strategy) {
     this.#strategy = strategy;
-    this.#generation = -1;
+    this.#pickers = new Pickers((tier, kind) => this.#guard(() => this.#strategy.build(tier.view(kind))));
   }
 
   /** The backend that takes this attempt, or `undefined` if none does now. */
   choose(request: PickRequest, nowMs: number): Member | undefined {
-    const topology = this.#members.topology(nowMs);
     if (request.pinned !== undefined) {
-      const pinned = this.#members.get(request.pinned);
-      if (pinned?.admits(request, nowMs) === true) return pinned;
-      if (request.pinPolicy === "wait" || request.pinPolicy === "fail") return undefined;
+      const pinned = this.#pinned(request, nowMs);
+      if (pinned !== undefined || request.pinPolicy === "wait" || request.pinPolicy === "fail") return pinned;
     }
-    const chosen = this.#chooseIn(topology, request, nowMs);
-    if (chosen !== undefined || !this.#members.rebuildIfStale(nowMs)) return chosen;
-    return this.#chooseIn(this.#members.topology(nowMs), request, nowMs);
+    const view = this.#members.view(request.labels);
+    const chosen = this.#chooseIn(view.topology(nowMs), request, nowMs);
+    if (chosen !== undefined || !view.rebuildIfStale(nowMs)) return chosen;
+    return this.#chooseIn(view.topology(nowMs), request, nowMs);
+  }
+
+  #pinned(request: PickRequest, nowMs: number): Member | undefined {
+    // Whose ejection is over is known when the view has been looked at.
+    this.#members.view().topology(nowMs);
+    const pinned = this.#members.get(request.pinned ?? "");
+    return pinned?.admits(request, nowMs) === true ? pinned : undefined;
+  }
+
+  #chooseIn(topology: Topology, request: PickRequest, nowMs: number): Member | undefined {
+    const probing = topology.probation.length === 0 ? undefined : probe(topology, request, nowMs);
+    if (probing !== undefined) return probing;
+    const { tiers } = topology;
+    if (tiers.length <= 1) return this.#pickIn(topology, tiers[0], request, nowMs);
+    const drawn = this.#drawTier(tiers, request);
+    // A refused share of the calls is no load for the others.
+    if (drawn.closed) return undefined;
+    return (
+      this.#pickIn(topology, drawn, request, nowMs) ??
+      this.#pickAmong(topology, (tier) => tier.isBeside(drawn), request, nowMs) ??
+      this.#pickAmong(topology, (tier) => tier !== drawn && !tier.isBeside(drawn), request, nowMs)
+    );
+  }
+
+  #pickAmong(
+    topology: Topology,
+    eligible: (tier: Tier) => boolean,
+    request: PickRequest,
+    nowMs: number,
+  ): Member | undefined {
+    for (const tier of topology.tiers) {
+      const picked = eligible(tier) ? this.#pickIn(topology, tier, request, nowMs) : undefined;
+      if (picked !== undefined) return picked;
+    }
+    return undefined;
+  }
+
+  /** By the hash of the key, so that a key stays with its tier; else by lot. */
+  #drawTier(tiers: readonly Tier[], request: PickRequest): Tier {
+    const { hashKey } = request;
+    const draw = hashKey === undefined ? this.#random.next() * 100 : drawOfKey(hashKey, this.#strategy.hash);
+    return tierAt(tiers, draw);
+  }
+
+  #pickIn(topology: Topology, tier: Tier | undefined, request: PickRequest, nowMs: number): Member | undefined {
+    if (tier === undefined || tier.closed) return undefined;
+    const picker = this.#pickers.of(topology, tier, request.kind ?? "request");
+    try {
+      const picked = picker?.pick(request, nowMs) as Member | undefined;
+      if (picked === undefined) return picker === undefined ? fallback(tier, request, nowMs) : undefined;
+      if (topology.places[picked.row] === picked && picked.admits(request, nowMs)) return picked;
+      throw new Error(`picked ${picked.id}, which is not in the view or does not admit the call`);
+    } catch (error) {
+      this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
+      return fallback(tier, request, nowMs);
+    }
   }
 
   /** What `choose` would return, where that can be said; changes nothing. */
   peek(request: PickRequest, nowMs: number): Peek {
-    const peek = this.#peekIn(this.#members.topology(nowMs), request, nowMs);
-    if (peek.chosen !== undefined || !this.#members.rebuildIfStale(nowMs)) return peek;
-    return this.#peekIn(this.#members.topology(nowMs), request, nowMs);
+    const view = this.#members.view(request.labels);
+    const peek = this.#peekIn(view.topology(nowMs), request, nowMs);
+    if (peek.chosen !== undefined || !view.rebuildIfStale(nowMs)) return peek;
+    return this.#peekIn(view.topology(nowMs), request, nowMs);
   }
 
   #peekIn(topology: Topology, request: PickRequest, nowMs: number): Peek {
-    const tier = topology.tiers[0];
-    const picker = tier === undefined ? undefined : this.#picker(topology, 0, tier, request.kind ?? "request");
-    const scores = this.#guard(() => picker?.scores?.(nowMs));
-    const chosen = this.#peekAt(topology, picker, request, nowMs);
-    return { chosen, tier, scores };
-  }
-
-  #peekAt(topology: Topology, picker: Picker | undefined, request: PickRequest, nowMs: number): Member | undefined {
-    if (request.pinned !== undefined) {
-      const pinned = this.#members.get(request.pinned);
-      if (pinned?.admits(request, nowMs) === true) return pinned;
-      if (request.pinPolicy === "wait" || request.pinPolicy === "fail") return undefined;
+    const kind = request.kind ?? "request";
+    const tier = this.#peekTier(topology.tiers, request);
+    const picker = tier === undefined || tier.closed ? undefined : this.#pickers.of(topology, tier, kind);
+    const scores = topology.tiers.map((other) =>
+      this.#guard(() => this.#pickers.built(topology, other, kind)?.scores?.(nowMs)),
+    );
+    const pinned = request.pinned === undefined ? undefined : this.#pinned(request, nowMs);
+    const mayGoElsewhere = request.pinPolicy !== "wait" && request.pinPolicy !== "fail";
+    if (pinned !== undefined || (request.pinned !== undefined && !mayGoElsewhere)) {
+      return { topology, chosen: pinned, tier, scores };
     }
     // With calls divided over several tiers the draw decides, and asking must not draw.
-    if (topology.tiers.filter(hasLoad).length > 1) return undefined;
-    const chosen = probe(topology, request, nowMs) ?? this.#guard(() => picker?.peek?.(request, nowMs));
-    return topology.tiers.flatMap(({ members }) => members).find((member) => member === chosen);
+    const proves = probe(topology, request, nowMs);
+    const picked = tier === undefined ? undefined : this.#guard(() => picker?.peek?.(request, nowMs));
+    return { topology, chosen: proves ?? tier?.members.find((member) => member === picked), tier, scores };
+  }
+
+  /** What the picker of a tier says of its table, if it has been used and has one. */
+  tableOf(topology: Topology, tier: Tier): Readonly<Record<string, number>> | undefined {
+    return this.#guard(() =>
+      (this.#pickers.built(topology, tier, "request") ?? this.#pickers.built(topology, tier, "connection"))?.table?.(),
+    );
+  }
+
+  #peekTier(tiers: readonly Tier[], request: PickRequest): Tier | undefined {
+    if (tiers.filter(hasLoad).length <= 1) return tiers.find(hasLoad) ?? tiers[0];
+    return request.hashKey === undefined ? undefined : tierAt(tiers, drawOfKey(request.hashKey, this.#strategy.hash));
   }
 
   #guard<T>(ask: () => T): T | undefined {
@@ -90,56 +158,12 @@ export class Chooser {
       return undefined;
     }
   }
+}
 
-  #chooseIn(topology: Topology, request: PickRequest, nowMs: number): Member | undefined {
-    const probing = topology.probation.length === 0 ? undefined : probe(topology, request, nowMs);
-    if (probing !== undefined) return probing;
-    const { tiers } = topology;
-    const index = tiers.length <= 1 ? 0 : this.#drawTier(tiers, request);
-    const first = this.#pickIn(topology, index, request, nowMs);
-    if (first !== undefined || tiers.length <= 1) return first;
-    for (let other = 0; other < tiers.length; other++) {
-      const picked = other === index ? undefined : this.#pickIn(topology, other, request, nowMs);
-      if (picked !== undefined) return picked;
-    }
-    return undefined;
-  }
-
-  /** By the hash of the key, so that a key stays with its tier; else by lot. */
-  #drawTier(tiers: readonly Tier[], request: PickRequest): number {
-    const draw = request.hashKey === undefined ? this.#random.next() * 100 : fnv1a(request.hashKey) % 100;
-    const index = tiers.findIndex(({ upTo }) => draw < upTo);
-    return Math.max(index, 0);
-  }
-
-  #pickIn(topology: Topology, index: number, request: PickRequest, nowMs: number): Member | undefined {
-    const tier = topology.tiers[index];
-    if (tier === undefined) return undefined;
-    const picker = this.#picker(topology, index, tier, request.kind ?? "request");
-    try {
-      const picked = picker?.pick(request, nowMs) as Member | undefined;
-      if (picked === undefined) return picker === undefined ? fallback(tier, request, nowMs) : undefined;
-      if (picked.viewGeneration === topology.generation && picked.admits(request, nowMs)) return picked;
-      throw new Error(`picked ${picked.id}, which is not in the view or does not admit the call`);
-    } catch (error) {
-      this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
-      return fallback(tier, request, nowMs);
-    }
-  }
-
-  #picker(topology: Topology, index: number, tier: Tier, kind: RequestKind): Picker | undefined {
-    if (this.#generation !== topology.generation) {
-      this.#generation = topology.generation;
-      this.#requests = [];
-      this.#connections = [];
-    }
-    const pickers = kind === "request" ? this.#requests : this.#connections;
-    return pickers[index] ?? (pickers[index] = this.#build(tier, kind));
-  }
-
-  #build(tier: Tier, kind: RequestKind): Picker | undefined {
-    return this.#guard(() => this.#strategy.build(tier.view(kind)));
-  }
+/** Tiers cover 0 to 100; only rounding can leave the very end to nobody. */
+function tierAt(tiers: readonly Tier[], draw: number): Tier {
+  for (const tier of tiers) if (draw < tier.upTo) return tier;
+  return tiers[0] as Tier;
 }
 
 /** A user's strategy has failed: the call is served all the same. */
@@ -157,11 +181,4 @@ function probe({ probation }: Topology, request: PickRequest, nowMs: number): Me
   )
     return undefined;
   return probation.find((member) => member.ejection.probation && member.admits(request, nowMs));
-}
-
-/** FNV-1a, 32 bits: enough to divide keys over percentages. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

@@ -1,6 +1,3 @@
-/** Headroom that healthy backends are assumed to have, percent (Envoy's overprovisioning factor). */
-const OVERPROVISIONING = 140;
-
 /** How many backends of one priority there are. */
 export interface PriorityCounts {
   readonly healthy: number;
@@ -17,15 +14,33 @@ export interface PriorityLoads {
   readonly panic: readonly boolean[];
 }
 
+export interface PriorityRules {
+  /** How much more than its share a healthy backend can carry, as a factor; Envoy's overprovisioning factor / 100. */
+  readonly overprovisioning: number;
+  /** Percent; 0: never. */
+  readonly panicThreshold: number;
+}
+
+/** Lowers the availability of priorities that calls shall not go back to yet. */
+export type Hold = (available: readonly number[], others: number) => readonly number[];
+
 /**
  * How much of the load each priority takes: lower ones only what those before them can't.
  *
  * Source: Envoy `load_balancer_impl.cc` (`recalculatePerPriorityState`, `recalculatePerPriorityPanic`,
  * `recalculateLoadInTotalPanic`), integer rules.
  */
-export function priorityLoads(counts: readonly PriorityCounts[], panicThreshold: number): PriorityLoads {
-  const health = counts.map(({ healthy, total }) => availability(healthy, total));
-  const degradedHealth = counts.map(({ degraded, total }) => availability(degraded, total));
+export function priorityLoads(
+  counts: readonly PriorityCounts[],
+  { overprovisioning, panicThreshold }: PriorityRules,
+  hold: Hold = (available) => available,
+): PriorityLoads {
+  const factor = Math.round(overprovisioning * 100);
+  const degradedHealth = counts.map(({ degraded, total }) => availability(degraded, total, factor));
+  const health = hold(
+    counts.map(({ healthy, total }) => availability(healthy, total, factor)),
+    sum(degradedHealth),
+  );
   const normalizer = Math.min(100, sum(health) + sum(degradedHealth));
   const panic = counts.map(
     ({ healthy, degraded, total }) =>
@@ -47,17 +62,17 @@ export function priorityLoads(counts: readonly PriorityCounts[], panicThreshold:
   return { healthy, degraded, panic };
 }
 
-function availability(available: number, total: number): number {
-  return total === 0 ? 0 : Math.min(100, Math.floor((OVERPROVISIONING * available) / total));
+function availability(available: number, total: number, factor: number): number {
+  return total === 0 ? 0 : Math.min(100, Math.floor((factor * available) / total));
 }
 
 /** What rounding left over goes to the first priority that can serve. */
 function giveRemainder(
   remaining: number,
   healthy: number[],
-  health: number[],
+  health: readonly number[],
   degraded: number[],
-  degradedHealth: number[],
+  degradedHealth: readonly number[],
 ): void {
   const first = health.findIndex((value) => value > 0);
   const loads = first >= 0 ? healthy : degraded;

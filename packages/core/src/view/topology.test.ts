@@ -7,6 +7,7 @@ import { OptionCheck } from "../options.ts";
 import { createRandom } from "../random.ts";
 import { DEFAULT_SHARED_SETTINGS, type SharedSettings } from "../settings.ts";
 import { LoadTable } from "../strategy/load/load-table.ts";
+import { Failback } from "./failback.ts";
 import { buildTopology, type Topology } from "./topology.ts";
 
 const EJECTION = { consecutiveFailures: 1, baseMs: 5_000, maxMs: 300_000, jitter: 0 };
@@ -31,7 +32,7 @@ function membersOf(plans: readonly Plan[]): Member[] {
     const member = new Member(spec!, loads, scripted(0.5), undefined);
     if (ejectedAt !== undefined) member.ejection.report(0, "failure", ejectedAt, EJECTION);
     if (probation === true) member.ejection.expire(1e9, true);
-    if (returnedAt !== undefined) member.returnedAtMs = returnedAt;
+    if (returnedAt !== undefined) member.warmsUpFromMs = returnedAt;
     member.gone = gone === true;
     member.refreshGate();
     return member;
@@ -39,8 +40,15 @@ function membersOf(plans: readonly Plan[]): Member[] {
 }
 
 function build(members: readonly Member[], settings: Partial<SharedSettings> = {}, nowMs = 1_000): Topology {
-  const loads = new LoadTable(10_000, 0);
-  return buildTopology(members, { ...DEFAULT_SHARED_SETTINGS, ...settings }, nowMs, createRandom(1), loads);
+  return buildTopology(members, nowMs, {
+    settings: { ...DEFAULT_SHARED_SETTINGS, ...settings },
+    random: createRandom(1),
+    loads: new LoadTable(10_000, 0),
+    failback: new Failback(),
+    callbackFailed: (where, error) => {
+      throw new Error(where, { cause: error });
+    },
+  });
 }
 
 /** Tiers as text: priority, members, load. */
@@ -112,14 +120,13 @@ describe("a topology in panic", () => {
     expect(describeTiers(topology)).toEqual(["0:abc 100 panic"]);
     expect(topology.tiers[0]?.weights).toEqual([4, expect.closeTo(0.4, 9), expect.closeTo(0.2, 9)]);
     expect(topology.panic).toEqual([0]);
-    expect(members.map(({ inPanic }) => inPanic)).toEqual([true, true, true]);
+    expect(topology.panicking).toEqual(members);
   });
 
   it("is over at half", () => {
     const members = membersOf([{}, { ejectedAt: 0 }]);
-    for (const member of members) member.inPanic = true;
     expect(describeTiers(build(members))).toEqual(["0:a 100"]);
-    expect(members.map(({ inPanic }) => inPanic)).toEqual([false, false]);
+    expect(build(members).panicking).toEqual([]);
   });
 
   it("is named by priority, not by position", () => {
@@ -161,11 +168,10 @@ describe("the validity of a topology", () => {
 });
 
 describe("the members of a topology", () => {
-  it("know the view they are part of; the others know that they are in none", () => {
+  it("have their place in it; the others have none", () => {
     const members = membersOf([{}, { state: "disabled" }, { ejectedAt: 0 }, {}]);
-    const { generation } = build(members);
-    expect(members.map(({ viewGeneration }) => viewGeneration)).toEqual([generation, -1, -1, generation]);
-    expect(build(members).generation).not.toBe(generation);
+    const { places } = build(members);
+    expect(members.map(({ row }) => places[row]?.id)).toEqual(["a", undefined, undefined, "d"]);
   });
 
   it("are found by kind in views that share everything else", () => {
