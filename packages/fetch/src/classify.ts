@@ -29,6 +29,11 @@ export function judgeStatus(status: number, retryAfter: string | null | undefine
   return { outcome, origin: "backend", status, retryAfterMs };
 }
 
+/** Adds what the backend says of its own load. Only asked for where the strategy goes by it. */
+export function withLoad(report: Report, text: string | null | undefined): Report {
+  return text === null || text === undefined ? report : { ...report, load: text };
+}
+
 function outcomeOf(status: number): Outcome {
   if (status === 408 || status === 421 || status === 425) return "ignored";
   return status < 500 || status === 501 || status === 505 ? "success" : "failure";

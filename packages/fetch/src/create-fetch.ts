@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type Report } from "@fairlead/core";
 import { callOptions, mergeInit } from "./call-options.ts";
-import { judgeError, judgeStatus } from "./classify.ts";
+import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { toFetchError } from "./errors.ts";
 import type { FairleadInit, FetchOptions } from "./options.ts";
 import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
@@ -105,7 +105,10 @@ export class FetchClient {
   #judge(result: AttemptResult, outgoing: Outgoing): Report {
     if (!result.failed) {
       const { status, headers } = result.value as Response;
-      return judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), this.balancer.clock);
+      const { clock, settings } = this.balancer;
+      const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
+      const { reports } = settings.strategy;
+      return reports === undefined ? report : withLoad(report, headers.get(reports.header));
     }
     const { oneShot } = outgoing;
     if (oneShot?.failed === true || isCallersMistake(outgoing, result.error)) return { outcome: "ignored" };

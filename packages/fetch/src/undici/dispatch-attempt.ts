@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
-import { judgeStatus } from "../classify.ts";
+import { judgeStatus, withLoad } from "../classify.ts";
 import { streamFailure } from "../response.ts";
 import type { DispatchCall } from "./dispatch-call.ts";
 import type { Controller, Handler } from "./handler.ts";
@@ -125,7 +125,7 @@ export class DispatchAttempt implements Handler {
     this.#release = this.#attempt.hold();
     this.statusCode = statusCode;
     this.headers = headers;
-    this.report = judgeStatus(statusCode, headerOf(headers, "retry-after"), this.#call.balancer.clock);
+    this.report = this.#judge(statusCode, headers);
     if (this.#mayBeRepeated()) {
       this.#state = "held";
       this.#kept.push(pass);
@@ -176,6 +176,13 @@ export class DispatchAttempt implements Handler {
   #drain(controller: Controller, bytes: number): void {
     this.#drained += bytes;
     if (this.#drained > DRAIN_LIMIT) controller.abort(new Error("an unwanted answer is too long to be read"));
+  }
+
+  #judge(statusCode: number, headers: IncomingHttpHeaders): Report {
+    const { clock, settings } = this.#call.balancer;
+    const report = judgeStatus(statusCode, headerOf(headers, "retry-after"), clock);
+    const { reports } = settings.strategy;
+    return reports === undefined ? report : withLoad(report, headerOf(headers, reports.header));
   }
 
   /** A classifier has its say when the core asks it: until then nothing is known. */

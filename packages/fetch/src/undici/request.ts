@@ -4,7 +4,7 @@ import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
 import { callOptions, mergeInit } from "../call-options.ts";
-import { judgeError, judgeStatus } from "../classify.ts";
+import { judgeError, judgeStatus, withLoad } from "../classify.ts";
 import type { FairleadInit } from "../options.ts";
 import { logicalUrl } from "../target.ts";
 import { headerOf } from "./headers.ts";
@@ -124,7 +124,9 @@ class RequestClient {
     if (result.failed) return judgeError(result);
     const { statusCode, headers } = result.value as Data;
     const retryAfter = statusCode < 400 ? undefined : headerOf(headers, "retry-after");
-    return judgeStatus(statusCode, retryAfter, this.#balancer.clock);
+    const report = judgeStatus(statusCode, retryAfter, this.#balancer.clock);
+    const { reports } = this.#balancer.settings.strategy;
+    return reports === undefined ? report : withLoad(report, headerOf(headers, reports.header));
   };
 
   #judgeOneShot(result: AttemptResult, oneShot: OneShotBody | OneShotReadable): Report {
