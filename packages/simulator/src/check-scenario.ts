@@ -1,0 +1,167 @@
+import { FairleadError, type OptionProblem } from "@fairlead/core";
+import type { Mode } from "./result.ts";
+import { anything, integer, listOf, number, optional, type Rule, record, text, textMatching } from "./rules.ts";
+import type { Scenario, Targets } from "./scenario.ts";
+
+/** What a value must be, by the keys that may be there. */
+type Shape = Readonly<Record<string, Rule>>;
+
+const time = number({ min: 0 });
+const duration = number({ above: 0 });
+const targetNames: Rule = (value, path, problem) =>
+  (typeof value === "string" ? text : listOf(text))(value, path, problem);
+const cold = record({ factor: number({ min: 1 }), forMs: duration });
+
+const SERVICES: Readonly<Record<string, Shape>> = {
+  exponential: { meanMs: duration },
+  constant: { meanMs: duration },
+  lognormal: { meanMs: duration, sigma: optional(duration) },
+  bimodal: { meanMs: duration, slowShare: number({ above: 0, below: 1 }), slowFactor: number({ min: 1 }) },
+};
+
+const FAULTS: Readonly<Record<string, Shape>> = {
+  slow: { factor: duration },
+  pause: { forMs: duration, everyMs: optional(duration) },
+  fail: {
+    status: optional(integer({ min: 400, max: 599 })),
+    afterMs: optional(time),
+    share: optional(number({ above: 0, max: 1 })),
+  },
+  dead: { afterMs: optional(time) },
+  hang: {},
+  cold: { factor: number({ min: 1 }), forMs: duration },
+};
+const SPAN: Shape = { targets: targetNames, fromMs: optional(time), toMs: optional(time) };
+
+const CHANGES: Readonly<Record<string, Shape>> = {
+  add: { group: text, count: integer({ min: 1 }), cold: optional(cold) },
+  remove: { targets: targetNames, drainMs: optional(time) },
+  replace: { targets: targetNames, drainMs: optional(time), cold: optional(cold) },
+};
+const PACE: Shape = { atMs: time, everyMs: optional(time), noticeMs: optional(time) };
+
+const GROUP: Shape = {
+  name: textMatching(/^[a-z][a-z0-9-]*$/i, "letters, digits and hyphens, a letter first"),
+  count: integer({ min: 0, max: 100_000 }),
+  workers: optional(integer({ min: 1 })),
+  service: optional(oneKind(SERVICES, {})),
+  weight: optional(duration),
+  zone: optional(text),
+  priority: optional(integer({ min: 0, max: 127 })),
+  labels: optional(anything),
+};
+
+const arrivals: Rule = (value, path, problem) => {
+  const shape =
+    typeof value === "object" && value !== null && "callsPerSecond" in value ? "callsPerSecond" : "loadPercent";
+  record({ [shape]: duration })(value, path, problem);
+};
+
+const SCENARIO: Shape = {
+  name: text,
+  description: optional(text),
+  backends: listOf(record(GROUP)),
+  arrivals,
+  durationMs: duration,
+  warmUpMs: optional(time),
+  clients: optional(integer({ min: 1 })),
+  clientZones: optional(listOf(text)),
+  networkMs: optional(time),
+  timeoutMs: optional(duration),
+  idempotent: optional((value, path, problem) => {
+    if (typeof value !== "boolean") problem(path, value, "true or false");
+  }),
+  keys: optional(record({ count: integer({ min: 1, max: 10_000_000 }), skew: optional(number({ min: 0 })) })),
+  faults: optional(listOf(oneKind(FAULTS, SPAN))),
+  changes: optional(listOf(oneKind(CHANGES, PACE))),
+  phases: optional(listOf(record({ name: text, fromMs: time, toMs: optional(duration) }))),
+  stepMs: optional(duration),
+  seed: optional(integer({ min: 0, max: 2 ** 32 - 1 })),
+};
+
+/**
+ * Checks a scenario, and the mode it shall run in, all at once.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
+ */
+export function checkScenario(scenario: Scenario, mode: Mode): void {
+  const problems: OptionProblem[] = [];
+  const problem = (path: string, got: unknown, expected: string): void => {
+    problems.push({ path, got: shown(got), expected });
+  };
+  record(SCENARIO)(scenario, "", problem);
+  if (!MODES.has(mode)) problem("mode", mode, [...MODES].join(" or "));
+  // Names and times can be compared once they are names and times.
+  if (problems.length === 0) checkTogether(scenario, problem);
+  if (problems.length === 0) return;
+  const lines = problems.map(({ path, got, expected }) => `  ${path}: got ${got}, expected ${expected}`);
+  const title = `scenario ${shown(scenario?.name)}: ${lines.length} problem${lines.length === 1 ? "" : "s"}`;
+  throw new FairleadError("FAIRLEAD_ERR_CONFIG", [title, ...lines].join("\n"), { problems });
+}
+
+const MODES: ReadonlySet<unknown> = new Set<Mode>(["pick", "call"]);
+
+type Problem = Parameters<Rule>[2];
+
+/** What one part of a scenario says of another. */
+function checkTogether(scenario: Scenario, problem: Problem): void {
+  const { backends, phases = [], durationMs } = scenario;
+  if (backends.every(({ count }) => count === 0)) problem("backends", backends, "at least one backend at first");
+  const names = backends.map(({ name }) => name);
+  for (const [index, name] of names.entries())
+    if (names.indexOf(name) !== index) problem(`backends[${index}].name`, name, "a name of its own");
+  checkTargets(scenario, problem);
+  for (const [index, { fromMs, toMs = durationMs }] of phases.entries())
+    checkOrder(`phases[${index}].toMs`, fromMs, toMs, problem);
+}
+
+function checkTargets(scenario: Scenario, problem: Problem): void {
+  const { backends, faults = [], changes = [] } = scenario;
+  const known = knownTargets(scenario);
+  const check = (path: string, names: Targets): void => {
+    for (const name of typeof names === "string" ? [names] : names)
+      if (!known.has(name)) problem(path, name, "a group, a backend such as web-1, or zone:name");
+  };
+  for (const [index, { targets, fromMs = 0, toMs = Number.POSITIVE_INFINITY }] of faults.entries()) {
+    check(`faults[${index}].targets`, targets);
+    checkOrder(`faults[${index}].toMs`, fromMs, toMs, problem);
+  }
+  for (const [index, change] of changes.entries()) {
+    if (change.kind !== "add") check(`changes[${index}].targets`, change.targets);
+    else if (!backends.some(({ name }) => name === change.group))
+      problem(`changes[${index}].group`, change.group, "the name of a group");
+  }
+}
+
+function checkOrder(path: string, fromMs: number, toMs: number, problem: Problem): void {
+  if (toMs <= fromMs) problem(path, toMs, `more than fromMs (${fromMs})`);
+}
+
+/** Everything that `targets` may name. */
+function knownTargets({ backends, changes = [] }: Scenario): Set<string> {
+  const known = new Set<string>();
+  for (const { name, count, zone } of backends) {
+    known.add(name);
+    if (zone !== undefined) known.add(`zone:${zone}`);
+    const added = changes.map((change) => (change.kind === "add" && change.group === name ? change.count : 0));
+    const most = added.reduce((total, more) => total + more, count);
+    for (let index = 1; index <= most; index++) known.add(`${name}-${index}`);
+  }
+  return known;
+}
+
+/** A record whose `kind` says what else it holds. */
+function oneKind(kinds: Readonly<Record<string, Shape>>, common: Shape): Rule {
+  return (value, path, problem) => {
+    const kind: unknown = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
+    const shape = typeof kind === "string" && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+    if (shape === undefined) problem(`${path}.kind`, kind, `one of ${Object.keys(kinds).join(", ")}`);
+    else record({ kind: text, ...common, ...shape })(value, path, problem);
+  };
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
+  return String(value);
+}
