@@ -1,14 +1,26 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { coreSection } from "./core/section.ts";
+import { flappingSection } from "./flapping/section.ts";
 import { httpSection } from "./http/section.ts";
+import { idleSection } from "./idle/section.ts";
+import { keysSection } from "./keys/section.ts";
+import { membershipSection } from "./membership/section.ts";
 import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import { pickSection } from "./pick/section.ts";
 import { machine } from "./report/machine.ts";
 import { sectionMarkdown, tableMarkdown, targetsMarkdown } from "./report/markdown.ts";
 import type { Section, SectionResult } from "./section.ts";
 
-const SECTIONS: readonly Section[] = [pickSection, coreSection, httpSection];
+const SECTIONS: readonly Section[] = [
+  pickSection,
+  keysSection,
+  membershipSection,
+  flappingSection,
+  idleSection,
+  coreSection,
+  httpSection,
+];
 const REPORT = fileURLToPath(new URL("../../../docs/benchmarks.md", import.meta.url));
 
 async function bench({ sections, thoroughness, write }: BenchOptions, args: readonly string[]): Promise<void> {

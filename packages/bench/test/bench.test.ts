@@ -61,9 +61,13 @@ describe("rounds", () => {
   });
 });
 
-describe("a quick run", { timeout: 60_000 }, () => {
+describe("a quick run", { timeout: 120_000 }, () => {
   it.each([
-    ["pick", ["## One pick", "| peakEwma "]],
+    ["pick", ["## One pick", "| peakEwma ", "| rendezvous ", "| G1 ", "| G2 "]],
+    ["keys", ["## From a key to its backend", "| maglev, murmur3 ", "| keys "]],
+    ["membership", ["## A new set of 10,000 backends", "| maglev ", "| G14 "]],
+    ["flapping", ["## Flapping breakers", "| ringHash ", "| flapping "]],
+    ["idle", ["## Idle backends", "| first ", "| G15 "]],
     ["core", ["## The core over a stub transport", "| G3 "]],
     ["http", ["## HTTP against bare undici", "| G4 ", "| G5 ", "| G6 ", "| G7 "]],
   ])("of section %s comes to its end", (section, texts) => {

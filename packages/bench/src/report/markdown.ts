@@ -2,6 +2,14 @@ import { type Target, verdict } from "../measure/target.ts";
 import type { SectionResult, Table } from "../section.ts";
 import { fixed, withQuartiles } from "./format.ts";
 
+/** Of a limit, and of what was measured for it. */
+const DIGITS: Readonly<Record<string, readonly [limit: number, measured: number]>> = {
+  "×": [2, 3],
+  "%": [1, 3],
+  ns: [0, 1],
+  ms: [0, 2],
+};
+
 /** One section: how it was measured, and what came out. */
 export function sectionMarkdown({ title, method, tables }: SectionResult): string {
   const parts = tables.map((table) => `### ${table.title}\n\n${tableMarkdown(table)}`);
@@ -11,8 +19,8 @@ export function sectionMarkdown({ title, method, tables }: SectionResult): strin
 export function targetsMarkdown(targets: readonly Target[]): string {
   const rows = targets.map((target) => {
     const { goal, what, limit, measured } = target;
-    const digits = limit.unit === "×" ? 3 : limit.unit === "ns" ? 1 : 0;
-    const value = `${limit.bound} ${fixed(limit.value, limit.unit === "×" ? 2 : 0)} ${limit.unit}`;
+    const [limitDigits, digits] = DIGITS[limit.unit] ?? [0, 0];
+    const value = `${limit.bound} ${fixed(limit.value, limitDigits)} ${limit.unit}`;
     return [goal, what, value, withQuartiles(measured, digits), verdict(limit, measured)];
   });
   return `## Targets\n\n${tableMarkdown({ title: "", head: ["", "what", "limit", "measured", "verdict"], rows })}`;
