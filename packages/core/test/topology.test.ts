@@ -1,10 +1,12 @@
 // Priorities, zones, subsets and panic through a whole balancer.
 import {
+  type Backend,
   type BackendSpec,
   type Balancer,
   type BalancerOptions,
   createBalancer,
   createRandom,
+  type KeyHash,
   labelSubsets,
   maglev,
   type PickRequest,
@@ -12,6 +14,7 @@ import {
   reportedLoad,
   roundRobin,
   type Strategy,
+  type Subsetting,
   zoneAware,
   zoneWeights,
 } from "@fairlead/core";
@@ -392,17 +395,47 @@ describe("a subset of a large fleet", () => {
     expect(before.filter((id) => !after.includes(id))).toEqual([before[4]]);
   });
 
-  test("chosen by a rule that fails is the whole fleet", () => {
-    for (const choose of [
-      () => [],
+  test.each<[string, () => readonly Backend[]]>([
+    ["chooses nobody", () => []],
+    ["chooses strangers", () => over(fleet()).balancer.backends],
+    ["answers nonsense", () => 7 as unknown as []],
+    [
+      "throws",
       () => {
         throw new Error("no idea");
       },
-      () => undefined as unknown as [],
-    ]) {
-      const { balancer } = over(fleet(), { subsetting: { name: "own", choose } });
-      expect(Object.keys(spread(balancer, 1_000))).toHaveLength(80);
-    }
+    ],
+  ])("chosen by a rule that %s is the whole fleet", (_, choose) => {
+    const { balancer } = over(fleet(), { subsetting: { name: "own", choose: choose as Subsetting["choose"] } });
+    const failures: string[] = [];
+    balancer.on("callbackFailed", ({ where }) => failures.push(where));
+    expect(Object.keys(spread(balancer, 1_000))).toHaveLength(80);
+    expect(failures).toContain("subsetting");
+  });
+});
+
+describe("a hash that throws", () => {
+  test("leaves the choice of a tier to chance, and is told", () => {
+    const hash: KeyHash = {
+      name: "broken",
+      digest: () => {
+        throw new Error("no hash");
+      },
+    };
+    const { balancer } = over([{}, { zone: "a" }, { priority: 1 }], {
+      strategy: { ...roundRobin(), hash },
+      zones: zoneWeights({ a: 1 }),
+    });
+    const failures: string[] = [];
+    balancer.on("callbackFailed", ({ where }) => failures.push(where));
+    expect(
+      sumOf(
+        spread(balancer, 20, () => ({ hashKey: "k" })),
+        "abc",
+      ),
+    ).toBe(20);
+    expect(failures).toContain("strategy roundRobin");
+    expect(balancer.explain({ hashKey: "k" }).tiers.length).toBeGreaterThan(1);
   });
 });
 

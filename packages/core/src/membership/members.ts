@@ -8,7 +8,7 @@ import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
 import { LoadTable } from "../strategy/load/load-table.ts";
 import type { Announcer } from "../telemetry/events.ts";
-import type { CurrentView } from "../view/current-view.ts";
+import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
 import { announcePanic } from "./announcements.ts";
 import { differing } from "./differing.ts";
@@ -94,7 +94,7 @@ export class Members {
     return this.#views.of(labels, this.#settings.subsets);
   }
 
-  #viewContext(nowMs: number): ReturnType<ConstructorParameters<typeof CurrentView>[0]["context"]> {
+  #viewContext(nowMs: number): ViewContext {
     for (const member of this.#members) {
       const { ejection } = member;
       if (nowMs >= ejection.changesAtMs && ejection.expire(nowMs, member.idle)) member.refreshGate();

@@ -93,9 +93,20 @@ export class Chooser {
 
   /** By the hash of the key, so that a key stays with its tier; else by lot. */
   #drawTier(tiers: readonly Tier[], request: PickRequest): Tier {
-    const { hashKey } = request;
-    const draw = hashKey === undefined ? this.#random.next() * 100 : drawOfKey(hashKey, this.#strategy.hash);
-    return tierAt(tiers, draw);
+    return (
+      (request.hashKey === undefined ? undefined : this.#tierOfKey(tiers, request.hashKey)) ??
+      tierAt(tiers, this.#random.next() * 100)
+    );
+  }
+
+  /** `undefined` if the strategy's hash fails. */
+  #tierOfKey(tiers: readonly Tier[], hashKey: string): Tier | undefined {
+    try {
+      return tierAt(tiers, drawOfKey(hashKey, this.#strategy.hash));
+    } catch (error) {
+      this.#callbackFailed(`strategy ${this.#strategy.name}`, error);
+      return undefined;
+    }
   }
 
   #pickIn(topology: Topology, tier: Tier | undefined, request: PickRequest, nowMs: number): Member | undefined {
@@ -147,7 +158,7 @@ export class Chooser {
 
   #peekTier(tiers: readonly Tier[], request: PickRequest): Tier | undefined {
     if (tiers.filter(hasLoad).length <= 1) return tiers.find(hasLoad) ?? tiers[0];
-    return request.hashKey === undefined ? undefined : tierAt(tiers, drawOfKey(request.hashKey, this.#strategy.hash));
+    return request.hashKey === undefined ? undefined : this.#tierOfKey(tiers, request.hashKey);
   }
 
   #guard<T>(ask: () => T): T | undefined {

@@ -5,10 +5,12 @@ import { buildTopology, type Topology, type TopologyContext } from "./topology.t
 /** Views follow verdicts on health at least this far apart, so that a burst makes few. The gate closes at once anyway. */
 const COALESCE_MS = 10;
 
+export type ViewContext = Omit<TopologyContext, "failback">;
+
 /** What a view is made from, asked for anew each time. */
 export interface ViewSource {
   members(): Iterable<Member>;
-  context(nowMs: number): Omit<TopologyContext, "failback">;
+  context(nowMs: number): ViewContext;
 }
 
 /** The state of the world for picks among some of the members: made when a pick needs it, and again when it is out of date. */

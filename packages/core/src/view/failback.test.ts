@@ -3,13 +3,14 @@ import { describe, expect, it } from "vitest";
 import { Failback } from "./failback.ts";
 
 const STABLE_MS = 1_000;
+const PRIORITIES = [0, 1, 2];
 
 /** What is credited at each step, and when to look again. */
 function follow(steps: readonly (readonly [nowMs: number, available: readonly number[], others?: number])[]) {
   const failback = new Failback();
   return steps.map(([nowMs, available, others = 0]) => {
     let lookAtMs = Number.POSITIVE_INFINITY;
-    const hold = failback.holdAt(nowMs, STABLE_MS, (atMs) => (lookAtMs = Math.min(lookAtMs, atMs)));
+    const hold = failback.holdAt(PRIORITIES, nowMs, STABLE_MS, (atMs) => (lookAtMs = Math.min(lookAtMs, atMs)));
     return { credited: hold(available, others), lookAtMs };
   });
 }
@@ -75,6 +76,15 @@ describe("a priority that is better again", () => {
   });
 });
 
+describe("a priority that comes in between", () => {
+  it("leaves the others what they are credited with", () => {
+    const failback = new Failback();
+    failback.holdAt([0, 2], 0, STABLE_MS, () => {})([0, 100], 0);
+    failback.holdAt([0, 2], 100, STABLE_MS, () => {})([100, 100], 0);
+    expect(failback.holdAt([0, 1, 2], 200, STABLE_MS, () => {})([100, 50, 100], 0)).toEqual([0, 50, 100]);
+  });
+});
+
 describe("a priority that is worse", () => {
   it("is so at once", () => {
     expect(credited([0, [100, 100]], [1, [35, 100]])).toEqual([
@@ -98,14 +108,14 @@ describe("what is credited", () => {
         for (const [delayMs, now] of steps) {
           nowMs += delayMs;
           available = now;
-          const credits = failback.holdAt(nowMs, STABLE_MS, () => {})(available, 0);
+          const credits = failback.holdAt(PRIORITIES, nowMs, STABLE_MS, () => {})(available, 0);
           for (const [index, credit] of credits.entries()) expect(credit).toBeLessThanOrEqual(available[index] ?? 0);
         }
         for (let round = 0; round < 3; round++) {
           nowMs += STABLE_MS;
-          failback.holdAt(nowMs, STABLE_MS, () => {})(available, 0);
+          failback.holdAt(PRIORITIES, nowMs, STABLE_MS, () => {})(available, 0);
         }
-        expect(failback.holdAt(nowMs, STABLE_MS, () => {})(available, 0)).toEqual(available);
+        expect(failback.holdAt(PRIORITIES, nowMs, STABLE_MS, () => {})(available, 0)).toEqual(available);
       }),
       { numRuns: 1_000, seed: 1 },
     );

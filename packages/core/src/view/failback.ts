@@ -11,22 +11,27 @@ interface Credit {
  * counts. It gets worse at once. While the others can't take all calls, nothing is held back.
  */
 export class Failback {
-  /** By position of the priority. */
-  #credits: Credit[] = [];
+  #credits: ReadonlyMap<number, Credit> = new Map();
 
   /**
+   * @param priorities in the order in which their availability is given
    * @param stableMs how long a priority must have been better
    * @param look told when the answer changes by time alone
    */
-  holdAt(nowMs: number, stableMs: number, look: (atMs: number) => void): Hold {
+  holdAt(priorities: readonly number[], nowMs: number, stableMs: number, look: (atMs: number) => void): Hold {
+    const keep = (credits: readonly Credit[]): void => {
+      this.#credits = new Map(credits.map((entry, index) => [priorities[index] ?? index, entry]));
+    };
     return (available, others) => {
-      const credits = available.map((value, index) => credit(this.#credits[index], value, nowMs, stableMs));
+      const credits = available.map((value, index) =>
+        credit(this.#credits.get(priorities[index] ?? index), value, nowMs, stableMs),
+      );
       const credited = credits.map((entry) => entry.available);
       if (sum(credited) + others < 100 && sum(available) > sum(credited)) {
-        this.#credits = available.map((value) => ({ available: value, better: undefined }));
+        keep(available.map((value) => ({ available: value, better: undefined })));
         return available;
       }
-      this.#credits = credits;
+      keep(credits);
       for (const { better } of credits) if (better !== undefined) look(better.sinceMs + stableMs);
       return credited;
     };

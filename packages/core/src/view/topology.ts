@@ -4,7 +4,7 @@ import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
 import type { LoadColumns } from "../strategy/load/load-table.ts";
 import type { Failback } from "./failback.ts";
-import { type PriorityLoads, priorityLoads } from "./priorities.ts";
+import { type Hold, type PriorityLoads, priorityLoads } from "./priorities.ts";
 import { Tier, type TierFacts } from "./tier.ts";
 import type { ZoneCount, ZonePolicy } from "./zones.ts";
 
@@ -38,12 +38,10 @@ export interface TopologyContext {
 }
 
 export function buildTopology(members: Iterable<Member>, nowMs: number, context: TopologyContext): Topology {
-  const { settings, failback } = context;
+  const { settings } = context;
   const validity = new Validity(nowMs);
   const levels = groupByPriority(members).map(([priority, all]) => levelOf(priority, chosenOf(all, context)));
-  const hold =
-    settings.failbackMs === 0 ? undefined : failback.holdAt(nowMs, settings.failbackMs, (atMs) => validity.at(atMs));
-  const shares = priorityLoads(levels.map(countsOf), settings, hold);
+  const shares = priorityLoads(levels.map(countsOf), settings, holdOf(levels, nowMs, validity, context));
   for (const { healthy, degraded, failed } of levels) {
     for (const group of [healthy, degraded, failed])
       for (const { ejection } of group) validity.at(ejection.changesAtMs);
@@ -97,6 +95,18 @@ function countsOf({ healthy, degraded, failed }: Level): { healthy: number; degr
   return { healthy: healthy.length, degraded: degraded.length, total };
 }
 
+/** `undefined`: calls go back at once. */
+function holdOf(
+  levels: readonly Level[],
+  nowMs: number,
+  validity: Validity,
+  { settings: { failbackMs }, failback }: TopologyContext,
+): Hold | undefined {
+  if (failbackMs === 0) return undefined;
+  const priorities = levels.map(({ priority }) => priority);
+  return failback.holdAt(priorities, nowMs, failbackMs, (atMs) => validity.at(atMs));
+}
+
 function groupByPriority(members: Iterable<Member>): [number, Member[]][] {
   const inPlay = new Map<number, Member[]>();
   for (const member of members) if (member.inPlay) append(inPlay, member.priority, member);
@@ -115,7 +125,10 @@ function chosenOf(members: readonly Member[], context: TopologyContext): readonl
   if (subsetting === undefined) return members;
   try {
     const chosen = subsetting.choose(members, context.random);
-    if (Array.isArray(chosen) && chosen.length > 0) return chosen;
+    if (chosen === members) return members;
+    const among = new Set(chosen);
+    const kept = members.filter((member) => among.has(member));
+    if (kept.length > 0) return kept;
     throw new TypeError(`${subsetting.name} chose none of ${members.length} backends`);
   } catch (error) {
     context.callbackFailed("subsetting", error);

@@ -65,7 +65,7 @@ export class Views {
     if (key === "") return this.main;
     const known = this.#bySubset.get(key);
     if (known !== undefined) return known;
-    if (this.#someMatch(subsets, key)) return this.#make(key, ({ labels }) => subsets.matches(key, labels));
+    if (this.#someMatch(subsets, key)) return this.#make(key, (member) => this.#belongs(member, subsets, key));
     const { fallback } = subsets;
     if (fallback === undefined) return this.#make("none", () => false);
     return fallback === "" || fallback === key || !this.#someMatch(subsets, fallback)
@@ -76,6 +76,16 @@ export class Views {
   #someMatch(subsets: LabelSubsets, key: string): boolean {
     for (const member of this.#source.members()) if (!member.gone && subsets.matches(key, member.labels)) return true;
     return false;
+  }
+
+  /** Asked when the view is made anew, which a rule that throws must not disturb. */
+  #belongs({ labels }: Member, subsets: LabelSubsets, key: string): boolean {
+    try {
+      return subsets.matches(key, labels);
+    } catch (error) {
+      this.#callbackFailed("subsets", error);
+      return true;
+    }
   }
 
   #make(key: string, belongs: (member: Member) => boolean): CurrentView {
