@@ -1,8 +1,11 @@
 /** The part of two lists that is not the same at both ends: `from` on in both, up to `to` in the new one. */
-export function differing<T>(
-  before: readonly T[],
-  after: readonly T[],
-): { readonly from: number; readonly to: number; readonly toBefore: number } {
+export interface Difference {
+  readonly from: number;
+  readonly to: number;
+  readonly toBefore: number;
+}
+
+export function differing<T>(before: readonly T[], after: readonly T[]): Difference {
   let from = 0;
   let to = after.length;
   let toBefore = before.length;

@@ -11,7 +11,7 @@ import type { Announcer } from "../telemetry/events.ts";
 import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
 import { announcePanic } from "./announcements.ts";
-import { differing } from "./differing.ts";
+import { type Difference, differing } from "./differing.ts";
 import { Member } from "./member.ts";
 import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
 import { SpecCache } from "./spec-cache.ts";
@@ -36,7 +36,7 @@ export class Members {
   #settings: SharedSettings;
   readonly #context: MembersContext;
   readonly #byId = new Map<string, Member>();
-  /** In the order of the set, which strategies and `first` see; those on their way out come last. */
+  /** One per entry of the set, in its order, which strategies and `first` see; then those on their way out. */
   #members: readonly Member[] = [];
   readonly #loads: LoadTable;
   readonly #views: Views;
@@ -142,7 +142,8 @@ export class Members {
     const before = this.#specs ?? [];
     const first = this.#specs === undefined;
     this.#specs = specs;
-    const { from, to, toBefore } = differing(before, specs);
+    const range = differing(before, specs);
+    const { from, to, toBefore } = range;
     if (!first && from === to && from === toBefore) return;
     const nowMs = this.#context.clock.now();
     // Where all are new, nobody is warm and all must take calls at once.
@@ -153,11 +154,9 @@ export class Members {
     const wanted = new Set(specs.slice(from, to).map(({ id }) => id));
     for (let index = from; index < toBefore; index++) {
       const { id } = before[index] as ResolvedSpec;
-      if (wanted.has(id)) continue;
-      changed = true;
-      this.#letGo(id);
+      if (!wanted.has(id)) this.#letGo(id);
     }
-    if (this.#putInOrder(specs)) changed = true;
+    if (this.#putInOrder(before.length, specs, range)) changed = true;
     if (changed) this.#changed();
   }
 
@@ -189,17 +188,16 @@ export class Members {
     return true;
   }
 
-  /** Returns whether anybody came, went or changed places. */
-  #putInOrder(specs: readonly ResolvedSpec[]): boolean {
+  /** Only the part that differs is put together anew. Returns whether anybody came, went or changed places. */
+  #putInOrder(count: number, specs: readonly ResolvedSpec[], { from, to, toBefore }: Difference): boolean {
     const before = this.#members;
-    const ordered: Member[] = [];
-    for (const { id } of specs) {
-      const member = this.#byId.get(id);
-      if (member !== undefined) ordered.push(member);
-    }
-    for (const member of before) if (member.gone && this.#byId.get(member.id) === member) ordered.push(member);
-    this.#members = ordered;
-    return ordered.length !== before.length || ordered.some((member, index) => member !== before[index]);
+    const middle = specs.slice(from, to).flatMap(({ id }) => this.#byId.get(id) ?? []);
+    if (to === toBefore && middle.every((member, index) => member === before[from + index])) return false;
+    const leaving = [...before.slice(from, toBefore), ...before.slice(count)].filter(
+      (member) => member.gone && this.#byId.get(member.id) === member,
+    );
+    this.#members = [...before.slice(0, from), ...middle, ...before.slice(toBefore, count), ...leaving];
+    return true;
   }
 
   /** A backend that has left the set goes when its last lease is back. */
