@@ -59,7 +59,7 @@ export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./g
 export type { KeyHash } from "./hash/key-hash.ts";
 export { murmur3 } from "./hash/murmur3.ts";
 export { xxh64 } from "./hash/xxh64.ts";
-export type { OptionProblem } from "./options.ts";
+export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
 export { createRandom, type Random } from "./random.ts";
 export type { Settings } from "./settings.ts";
 export { first } from "./strategy/first.ts";

@@ -172,8 +172,8 @@ describe("the wheel clock's lag", () => {
     expect(wheelClock().lag).toBeUndefined();
   });
 
-  // Takes 0.6 s here. Tried again, because the machine may stall of its own accord.
-  it("shows a real stall under a real call to within a tenth, and lets the process end", {
+  // Takes 0.6 s here.
+  it("shows a real stall under a real call, less a tenth at most, and lets the process end", {
     timeout: 15_000,
   }, async () => {
     // Answers after 80 ms: within the stall, which begins after 30.
@@ -190,8 +190,10 @@ describe("the wheel clock's lag", () => {
     const code = await new Promise((resolve) => child.on("close", resolve));
     server.close();
     expect(code).toBe(0);
-    const { blockedMs, seenMs } = JSON.parse(output) as { blockedMs: number; seenMs: number };
+    const { blockedMs, seenMs, tookMs } = JSON.parse(output) as Record<"blockedMs" | "seenMs" | "tookMs", number>;
     expect(blockedMs).toBeGreaterThanOrEqual(300);
-    expect(Math.abs(seenMs / blockedMs - 1)).toBeLessThan(0.1);
+    expect(seenMs).toBeGreaterThan(0.9 * blockedMs);
+    // The machine may stall of its own accord; but the time before the first tick is never one.
+    expect(seenMs).toBeLessThanOrEqual(tookMs - 20);
   });
 });

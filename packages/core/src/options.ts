@@ -91,8 +91,9 @@ export class OptionCheck {
 interface Bounds {
   readonly min?: number;
   readonly max?: number;
-  /** Exclusive lower bound. */
+  /** Exclusive, as is `below`. */
   readonly above?: number;
+  readonly below?: number;
 }
 
 /** The kinds of value that options take. */
@@ -173,16 +174,20 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function within(value: number, { min, max, above }: Bounds): boolean {
+function within(value: number, { min, max, above, below }: Bounds): boolean {
   return (
-    (min === undefined || value >= min) && (max === undefined || value <= max) && (above === undefined || value > above)
+    (min === undefined || value >= min) &&
+    (max === undefined || value <= max) &&
+    (above === undefined || value > above) &&
+    (below === undefined || value < below)
   );
 }
 
-function describeBounds({ min, max, above }: Bounds): string {
-  const lower = above === undefined ? (min === undefined ? "" : `≥ ${min}`) : `> ${above}`;
-  const upper = max === undefined ? "" : `≤ ${max}`;
-  return [lower, upper].filter((part) => part !== "").join(" and ");
+function describeBounds({ min, max, above, below }: Bounds): string {
+  const signs = { "≥": min, ">": above, "≤": max, "<": below };
+  return Object.entries(signs)
+    .flatMap(([sign, bound]) => (bound === undefined ? [] : [`${sign} ${bound}`]))
+    .join(" and ");
 }
 
 /** The value in short. What may carry a secret in a URL is left out: user and password, query, fragment. */

@@ -48,6 +48,14 @@ describe("an attempt during which the event loop stood still", () => {
     expect(counts.a).toBeGreaterThanOrEqual(40);
   });
 
+  test("all along says nothing of its backend, and does not make it look unknown", () => {
+    const { clock, balancer, call } = over();
+    call("a", () => clock.advanceSync(10));
+    call("a", () => clock.stall(100));
+    // Only faded, τ = 10 s.
+    expect(one(balancer, "a").ewmaMs).toBeCloseTo(10 * Math.exp(-0.01), 2);
+  });
+
   test("is still charged as a failure where it failed", () => {
     const { clock, balancer } = over();
     using lease = balancer.tryAcquire({ pinned: "a" });

@@ -4,7 +4,6 @@ import {
   type BackendSpec,
   type Balancer,
   type BalancerOptions,
-  createBalancer,
   createRandom,
   type KeyHash,
   labelSubsets,
@@ -18,25 +17,17 @@ import {
   zoneAware,
   zoneWeights,
 } from "@fairlead/core";
-import { type VirtualClock, virtualClock } from "@fairlead/core/testing";
 import { describe, expect, test } from "vitest";
-import { eject, rejection } from "./support/world.ts";
+import { eject, rejection, type World, world } from "./support/world.ts";
 
-function over(
-  specs: readonly Partial<BackendSpec>[],
-  options: Partial<BalancerOptions> = {},
-): { readonly balancer: Balancer; readonly clock: VirtualClock } {
-  const clock = virtualClock();
-  const balancer = createBalancer({
-    name: "orders",
-    backends: specs.map((spec, index) => ({ url: "http://10.0.0.1", id: String.fromCharCode(97 + index), ...spec })),
-    strategy: roundRobin(),
-    random: createRandom(1),
-    slowStart: false,
-    clock,
-    ...options,
-  });
-  return { balancer, clock };
+/** Backends a, b, c… as the specifications say, by turns unless said otherwise, and nobody warms up. */
+function over(specs: readonly Partial<BackendSpec>[], options: Partial<BalancerOptions> = {}): World {
+  const backends = specs.map((spec, index) => ({
+    url: "http://10.0.0.1",
+    id: String.fromCharCode(97 + index),
+    ...spec,
+  }));
+  return world(backends, { strategy: roundRobin(), random: createRandom(1), slowStart: false, ...options });
 }
 
 /** Who takes each of `count` calls, counted by id. */

@@ -49,8 +49,8 @@ describe("a scenario", () => {
       seed: 1.5,
     };
     expect(problemsOf(wrong)).toEqual([
-      "phase: got a list, expected no such option",
-      'name: got "", expected a text',
+      "phase: got an empty list, expected no such option",
+      'name: got "", expected a non-empty text',
       'backends[0].name: got "7up", expected letters, digits and hyphens, a letter first',
       "backends[0].count: got -1, expected a whole number ≥ 0 and ≤ 100000",
       'backends[0].service.kind: got "gamma", expected one of exponential, constant, lognormal, bimodal',
@@ -69,7 +69,7 @@ describe("a scenario", () => {
     [
       "has nobody to call",
       { backends: [{ name: "web", count: 0 }] },
-      ["backends: got a list, expected at least one backend at first"],
+      ["backends: got a list of 1, expected at least one backend at first"],
     ],
     [
       "has two groups of one name",

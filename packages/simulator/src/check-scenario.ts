@@ -1,15 +1,24 @@
-import { FairleadError, type OptionProblem } from "@fairlead/core";
+import { OptionCheck } from "@fairlead/core";
 import type { Mode } from "./result.ts";
-import { anything, integer, listOf, number, optional, type Rule, record, text, textMatching } from "./rules.ts";
+import {
+  anything,
+  boolean,
+  integer,
+  listOf,
+  must,
+  number,
+  oneKind,
+  optional,
+  type Rule,
+  record,
+  type Shape,
+  text,
+} from "./rules.ts";
 import type { Scenario, Targets } from "./scenario.ts";
-
-/** What a value must be, by the keys that may be there. */
-type Shape = Readonly<Record<string, Rule>>;
 
 const time = number({ min: 0 });
 const duration = number({ above: 0 });
-const targetNames: Rule = (value, path, problem) =>
-  (typeof value === "string" ? text : listOf(text))(value, path, problem);
+const targetNames: Rule = (check, path, value) => (typeof value === "string" ? text : listOf(text))(check, path, value);
 const cold = record({ factor: number({ min: 1 }), forMs: duration });
 
 const SERVICES: Readonly<Record<string, Shape>> = {
@@ -41,7 +50,10 @@ const CHANGES: Readonly<Record<string, Shape>> = {
 const PACE: Shape = { atMs: time, everyMs: optional(time), noticeMs: optional(time) };
 
 const GROUP: Shape = {
-  name: textMatching(/^[a-z][a-z0-9-]*$/i, "letters, digits and hyphens, a letter first"),
+  name: must({
+    description: "letters, digits and hyphens, a letter first",
+    accepts: (value): value is string => typeof value === "string" && /^[a-z][a-z0-9-]*$/i.test(value),
+  }),
   count: integer({ min: 0, max: 100_000 }),
   workers: optional(integer({ min: 1 })),
   service: optional(oneKind(SERVICES, {})),
@@ -51,10 +63,10 @@ const GROUP: Shape = {
   labels: optional(anything),
 };
 
-const arrivals: Rule = (value, path, problem) => {
-  const shape =
+const arrivals: Rule = (check, path, value) => {
+  const key =
     typeof value === "object" && value !== null && "callsPerSecond" in value ? "callsPerSecond" : "loadPercent";
-  record({ [shape]: duration })(value, path, problem);
+  record({ [key]: duration })(check, path, value);
 };
 
 const SCENARIO: Shape = {
@@ -68,9 +80,7 @@ const SCENARIO: Shape = {
   clientZones: optional(listOf(text)),
   networkMs: optional(time),
   timeoutMs: optional(duration),
-  idempotent: optional((value, path, problem) => {
-    if (typeof value !== "boolean") problem(path, value, "true or false");
-  }),
+  idempotent: optional(boolean),
   keys: optional(record({ count: integer({ min: 1, max: 10_000_000 }), skew: optional(number({ min: 0 })) })),
   faults: optional(listOf(oneKind(FAULTS, SPAN))),
   changes: optional(listOf(oneKind(CHANGES, PACE))),
@@ -85,56 +95,48 @@ const SCENARIO: Shape = {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
  */
 export function checkScenario(scenario: Scenario, mode: Mode): void {
-  const problems: OptionProblem[] = [];
-  const problem = (path: string, got: unknown, expected: string): void => {
-    problems.push({ path, got: shown(got), expected });
-  };
-  record(SCENARIO)(scenario, "", problem);
-  if (!MODES.has(mode)) problem("mode", mode, [...MODES].join(" or "));
+  const check = new OptionCheck();
+  record(SCENARIO)(check, "", scenario);
+  if (!MODES.has(mode)) check.problem("mode", mode, [...MODES].join(" or "));
   // Names and times can be compared once they are names and times.
-  if (problems.length === 0) checkTogether(scenario, problem);
-  if (problems.length === 0) return;
-  const lines = problems.map(({ path, got, expected }) => `  ${path}: got ${got}, expected ${expected}`);
-  const title = `scenario ${shown(scenario?.name)}: ${lines.length} problem${lines.length === 1 ? "" : "s"}`;
-  throw new FairleadError("FAIRLEAD_ERR_CONFIG", [title, ...lines].join("\n"), { problems });
+  if (check.count === 0) checkTogether(scenario, check);
+  check.throwIfAny(`scenario ${JSON.stringify(scenario?.name)}`);
 }
 
 const MODES: ReadonlySet<unknown> = new Set<Mode>(["pick", "call"]);
 
-type Problem = Parameters<Rule>[2];
-
 /** What one part of a scenario says of another. */
-function checkTogether(scenario: Scenario, problem: Problem): void {
+function checkTogether(scenario: Scenario, check: OptionCheck): void {
   const { backends, phases = [], durationMs } = scenario;
-  if (backends.every(({ count }) => count === 0)) problem("backends", backends, "at least one backend at first");
+  if (backends.every(({ count }) => count === 0)) check.problem("backends", backends, "at least one backend at first");
   const names = backends.map(({ name }) => name);
   for (const [index, name] of names.entries())
-    if (names.indexOf(name) !== index) problem(`backends[${index}].name`, name, "a name of its own");
-  checkTargets(scenario, problem);
+    if (names.indexOf(name) !== index) check.problem(`backends[${index}].name`, name, "a name of its own");
+  checkTargets(scenario, check);
   for (const [index, { fromMs, toMs = durationMs }] of phases.entries())
-    checkOrder(`phases[${index}].toMs`, fromMs, toMs, problem);
+    checkOrder(check, `phases[${index}].toMs`, fromMs, toMs);
 }
 
-function checkTargets(scenario: Scenario, problem: Problem): void {
+function checkTargets(scenario: Scenario, check: OptionCheck): void {
   const { backends, faults = [], changes = [] } = scenario;
   const known = knownTargets(scenario);
-  const check = (path: string, names: Targets): void => {
+  const checkNames = (path: string, names: Targets): void => {
     for (const name of typeof names === "string" ? [names] : names)
-      if (!known.has(name)) problem(path, name, "a group, a backend such as web-1, or zone:name");
+      if (!known.has(name)) check.problem(path, name, "a group, a backend such as web-1, or zone:name");
   };
   for (const [index, { targets, fromMs = 0, toMs = Number.POSITIVE_INFINITY }] of faults.entries()) {
-    check(`faults[${index}].targets`, targets);
-    checkOrder(`faults[${index}].toMs`, fromMs, toMs, problem);
+    checkNames(`faults[${index}].targets`, targets);
+    checkOrder(check, `faults[${index}].toMs`, fromMs, toMs);
   }
   for (const [index, change] of changes.entries()) {
-    if (change.kind !== "add") check(`changes[${index}].targets`, change.targets);
+    if (change.kind !== "add") checkNames(`changes[${index}].targets`, change.targets);
     else if (!backends.some(({ name }) => name === change.group))
-      problem(`changes[${index}].group`, change.group, "the name of a group");
+      check.problem(`changes[${index}].group`, change.group, "the name of a group");
   }
 }
 
-function checkOrder(path: string, fromMs: number, toMs: number, problem: Problem): void {
-  if (toMs <= fromMs) problem(path, toMs, `more than fromMs (${fromMs})`);
+function checkOrder(check: OptionCheck, path: string, fromMs: number, toMs: number): void {
+  if (toMs <= fromMs) check.problem(path, toMs, `more than fromMs (${fromMs})`);
 }
 
 /** Everything that `targets` may name. */
@@ -148,20 +150,4 @@ function knownTargets({ backends, changes = [] }: Scenario): Set<string> {
     for (let index = 1; index <= most; index++) known.add(`${name}-${index}`);
   }
   return known;
-}
-
-/** A record whose `kind` says what else it holds. */
-function oneKind(kinds: Readonly<Record<string, Shape>>, common: Shape): Rule {
-  return (value, path, problem) => {
-    const kind: unknown = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
-    const shape = typeof kind === "string" && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-    if (shape === undefined) problem(`${path}.kind`, kind, `one of ${Object.keys(kinds).join(", ")}`);
-    else record({ kind: text, ...common, ...shape })(value, path, problem);
-  };
-}
-
-function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
-  return String(value);
 }

@@ -1,82 +1,57 @@
-/** Checks one value; tells `problem` where, what was given, and what was expected. */
-export type Rule = (
-  value: unknown,
-  path: string,
-  problem: (path: string, got: unknown, expected: string) => void,
-) => void;
+import { type Expected, expected, type OptionCheck } from "@fairlead/core";
 
-interface Bounds {
-  readonly min?: number;
-  readonly max?: number;
-  /** Exclusive. */
-  readonly above?: number;
-  readonly below?: number;
-}
+/** Checks the value at `path`; what is wrong goes to `check`. */
+export type Rule = (check: OptionCheck, path: string, value: unknown) => void;
+
+/** What a value must be, by the keys that may be there. */
+export type Shape = Readonly<Record<string, Rule>>;
+
+type Bounds = Parameters<typeof expected.number>[0];
 
 export const anything: Rule = () => {};
+export const text: Rule = must(expected.text);
+export const boolean: Rule = must(expected.boolean);
 
-export const text: Rule = (value, path, problem) => {
-  if (typeof value !== "string" || value === "") problem(path, value, "a text");
-};
-
-export function textMatching(pattern: RegExp, description: string): Rule {
-  return (value, path, problem) => {
-    if (typeof value !== "string" || !pattern.test(value)) problem(path, value, description);
-  };
+export function must<T>(wanted: Expected<T>): Rule {
+  return (check, path, value) => void check.required(path, value, wanted);
 }
 
 export function number(bounds: Bounds): Rule {
-  return (value, path, problem) => {
-    if (typeof value !== "number" || !Number.isFinite(value) || !within(value, bounds))
-      problem(path, value, `a number${described(bounds)}`);
-  };
+  return must(expected.number(bounds));
 }
 
 export function integer(bounds: Bounds): Rule {
-  return (value, path, problem) => {
-    if (!Number.isInteger(value) || !within(value as number, bounds))
-      problem(path, value, `a whole number${described(bounds)}`);
-  };
+  return must(expected.integer(bounds));
 }
 
 export function optional(rule: Rule): Rule {
-  return (value, path, problem) => {
-    if (value !== undefined) rule(value, path, problem);
+  return (check, path, value) => {
+    if (value !== undefined) rule(check, path, value);
   };
 }
 
 export function listOf(rule: Rule): Rule {
-  return (value, path, problem) => {
-    if (!Array.isArray(value)) problem(path, value, "a list");
-    else for (const [index, item] of value.entries()) rule(item, `${path}[${index}]`, problem);
+  return (check, path, value) => {
+    if (!Array.isArray(value)) check.problem(path, value, "a list");
+    else for (const [index, item] of value.entries()) rule(check, `${path}[${index}]`, item);
   };
 }
 
 /** An object with these keys, and no others. */
-export function record(shape: Readonly<Record<string, Rule>>): Rule {
-  return (value, path, problem) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      problem(path, value, "an object");
-      return;
-    }
-    const at = (key: string): string => (path === "" ? key : `${path}.${key}`);
-    for (const [key, item] of Object.entries(value))
-      if (!Object.hasOwn(shape, key)) problem(at(key), item, "no such option");
-    for (const [key, rule] of Object.entries(shape)) rule((value as Record<string, unknown>)[key], at(key), problem);
+export function record(shape: Shape): Rule {
+  return (check, path, value) => {
+    const input = check.record(path, value, Object.keys(shape));
+    if (input === undefined) return;
+    for (const [key, rule] of Object.entries(shape)) rule(check, path === "" ? key : `${path}.${key}`, input[key]);
   };
 }
 
-function within(value: number, { min, max, above, below }: Bounds): boolean {
-  return (
-    (min === undefined || value >= min) &&
-    (max === undefined || value <= max) &&
-    (above === undefined || value > above) &&
-    (below === undefined || value < below)
-  );
-}
-
-function described({ min, max, above, below }: Bounds): string {
-  const limits = { "≥": min, ">": above, "≤": max, "<": below };
-  const parts = Object.entries(limits).flatMap(([sign, limit]) => (limit === undefined ? [] : [`${sign} ${limit}`]));
-  return parts.length === 0 ? "" : ` ${parts.join(" and ")}`;
+/** A record whose `kind` says what else it holds. */
+export function oneKind(kinds: Readonly<Record<string, Shape>>, common: Shape): Rule {
+  return (check, path, value) => {
+    const kind: unknown = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
+    const shape = typeof kind === "string" && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+    if (shape === undefined) check.problem(`${path}.kind`, kind, `one of ${Object.keys(kinds).join(", ")}`);
+    else record({ kind: text, ...common, ...shape })(check, path, value);
+  };
 }

@@ -159,7 +159,8 @@ export class Member implements Backend {
       this.loads.observeAtLeast(this.row, Math.min(ownMs, LARGEST_CHARGE_MS), nowMs);
     } else if (report.outcome === "success") {
       this.counters.latency.record(latencyMs);
-      this.loads.observe(this.row, ownMs, nowMs);
+      // Where this process stood still all the time, nothing is known; 0 would say that there is no history.
+      if (ownMs > 0 || lagMs === 0) this.loads.observe(this.row, ownMs, nowMs);
     } else {
       this.loads.observe(this.row, Math.min(Math.max(ownMs, LEAST_CHARGE_MS), LARGEST_CHARGE_MS), nowMs);
     }

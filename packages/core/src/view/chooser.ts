@@ -36,12 +36,16 @@ export class Chooser {
     this.#strategy = strategy;
     this.#random = random;
     this.#callbackFailed = callbackFailed;
-    this.#pickers = new Pickers((tier, kind) => this.#guard(() => this.#strategy.build(tier.view(kind))));
+    this.#pickers = this.#newPickers();
   }
 
   set strategy(strategy: Strategy) {
     this.#strategy = strategy;
-    this.#pickers = new Pickers((tier, kind) => this.#guard(() => this.#strategy.build(tier.view(kind))));
+    this.#pickers = this.#newPickers();
+  }
+
+  #newPickers(): Pickers {
+    return new Pickers((tier, kind) => this.#guard(() => this.#strategy.build(tier.view(kind))));
   }
 
   /** The backend that takes this attempt, or `undefined` if none does now. */

@@ -26,6 +26,9 @@ call(() => {
     clock.lag?.watch(beginMs);
     let blockedMs = 0;
     setTimeout(() => (blockedMs = block(300)), 30);
-    call(() => console.log(JSON.stringify({ blockedMs, seenMs: clock.lag?.during(beginMs, clock.now()) })));
+    call(() => {
+      const nowMs = clock.now();
+      console.log(JSON.stringify({ blockedMs, seenMs: clock.lag?.during(beginMs, nowMs), tookMs: nowMs - beginMs }));
+    });
   }, 50);
 });
