@@ -1,4 +1,4 @@
-import type { Hold } from "./priorities.ts";
+import { type Hold, sum } from "./priorities.ts";
 
 /** What a priority is credited with, and since when it has been better than that. */
 interface Credit {
@@ -46,8 +46,4 @@ function credit(before: Credit | undefined, value: number, nowMs: number, stable
     return { available: before.available, better: { sinceMs: better.sinceMs, least } };
   }
   return { available: least, better: value > least ? { sinceMs: nowMs, least: value } : undefined };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

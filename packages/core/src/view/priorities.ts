@@ -89,6 +89,6 @@ function loadsByCount(counts: readonly PriorityCounts[]): { healthy: number[]; d
   return { healthy, degraded: counts.map(() => 0) };
 }
 
-function sum(values: readonly number[]): number {
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -2,7 +2,11 @@ import type { RequestKind } from "../backend.ts";
 import type { Member } from "../membership/member.ts";
 import type { View } from "../strategy/strategy.ts";
 
-export interface TierFacts {
+/** Where a tier stands in its topology, and which calls it takes. */
+export type TierFacts = Pick<Tier, "index" | "priority" | "zone" | "degraded" | "panic" | "closed" | "upTo">;
+
+/** Backends among which one strategy chooses: those of one priority and zone, either the healthy or the degraded ones. */
+export class Tier {
   /** Its position among the tiers of its topology. */
   readonly index: number;
   readonly priority: number;
@@ -13,17 +17,6 @@ export interface TierFacts {
   /** Its calls are refused: too few are healthy, and the mode is fail-closed. */
   readonly closed: boolean;
   /** Calls whose draw (0…100) is below this, and not below the tier before it, go here: none if the two are equal. */
-  readonly upTo: number;
-}
-
-/** Backends among which one strategy chooses: those of one priority and zone, either the healthy or the degraded ones. */
-export class Tier implements TierFacts {
-  readonly index: number;
-  readonly priority: number;
-  readonly zone: string | undefined;
-  readonly degraded: boolean;
-  readonly panic: boolean;
-  readonly closed: boolean;
   readonly upTo: number;
   readonly members: readonly Member[];
   readonly weights: readonly number[];

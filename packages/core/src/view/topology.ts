@@ -4,7 +4,7 @@ import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
 import type { LoadColumns } from "../strategy/load/load-table.ts";
 import type { Failback } from "./failback.ts";
-import { type Hold, type PriorityLoads, priorityLoads } from "./priorities.ts";
+import { type Hold, type PriorityLoads, priorityLoads, sum } from "./priorities.ts";
 import { Tier, type TierFacts } from "./tier.ts";
 import type { ZoneCount, ZonePolicy } from "./zones.ts";
 
@@ -243,9 +243,9 @@ function sharesOf(
   try {
     const shares = policy.shares(counts);
     if (shares === undefined) return undefined;
-    const sum = shares.reduce((total, share) => total + share, 0);
-    if (shares.length === counts.length && shares.every((share) => share >= 0) && sum > 0 && sum < Infinity)
-      return shares.map((share) => share / sum);
+    const total = sum(shares);
+    if (shares.length === counts.length && shares.every((share) => share >= 0) && total > 0 && total < Infinity)
+      return shares.map((share) => share / total);
     throw new TypeError(`${policy.name} gave ${JSON.stringify(shares)} as the shares of ${counts.length} zones`);
   } catch (error) {
     callbackFailed("zones", error);
