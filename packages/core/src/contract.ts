@@ -1,11 +1,17 @@
 import type { Backend, BackendSpec } from "./backend.ts";
 import type { AcquireOptions } from "./call/acquire.ts";
 import type { Attempt, CallOptions } from "./call/attempt.ts";
+import type { BudgetOptions } from "./call/budget-settings.ts";
 import type { Classifier } from "./call/classifier.ts";
 import type { Report } from "./call/outcome.ts";
+import type { QueueOptions } from "./call/queue-settings.ts";
+import type { RetryOptions } from "./call/retry-settings.ts";
 import type { Clock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
+import type { EjectionOptions } from "./health/ejection-settings.ts";
+import type { SlowStartOptions } from "./health/slow-start-settings.ts";
+import type { MembershipOptions } from "./membership/membership-settings.ts";
 import type { Random } from "./random.ts";
 import type { Settings } from "./settings.ts";
 import type { PickRequest, Strategy } from "./strategy/strategy.ts";
@@ -15,90 +21,6 @@ import type { BalancerSnapshot, TelemetrySection } from "./telemetry/snapshot.ts
 import type { LabelSubsets } from "./view/label-subsets.ts";
 import type { Subsetting } from "./view/random-subset.ts";
 import type { ZonePolicy } from "./view/zones.ts";
-
-/** Passive health: taking a backend that fails out of play for a time. */
-export interface EjectionOptions {
-  /** Failures in a row that eject; whole, ≥ 1. Default 5. */
-  readonly consecutiveFailures?: number | undefined;
-  /** The first ejection in milliseconds; each further one doubles it. Default 5,000. */
-  readonly baseMs?: number | undefined;
-  /** The longest ejection in milliseconds, jitter included. Default 300,000. */
-  readonly maxMs?: number | undefined;
-  /** Share by which each ejection varies at random, 0…1. Default 0.2. */
-  readonly jitter?: number | undefined;
-}
-
-/** How a backend that comes back from an ejection, or joins others that were there before, gets to its share. */
-export interface SlowStartOptions {
-  /** Milliseconds to full weight. Default 10,000. */
-  readonly windowMs?: number | undefined;
-  /** 1 (default) grows linearly, more grows faster at first; > 0. */
-  readonly aggression?: number | undefined;
-  /** The share of its weight it begins with, above 0 to 1. Default 0.1. */
-  readonly minWeight?: number | undefined;
-}
-
-export interface RetryOptions {
-  /** Attempts after the first; whole, ≥ 0. Default 2. */
-  readonly limit?: number | undefined;
-  /** Statuses that an idempotent call repeats elsewhere. Default 408, 421, 425, 502, 503, 504. */
-  readonly statusCodes?: readonly number[] | undefined;
-  /** Whether an idempotent call that timed out on one backend tries another. Default `true`. */
-  readonly retryOnTimeout?: boolean | undefined;
-  /** Back-off before the n-th retry: a random share of `backoffBaseMs · 2^(n−1)`, milliseconds. Default 25. */
-  readonly backoffBaseMs?: number | undefined;
-  /** The longest back-off, milliseconds. Default 1,000. */
-  readonly backoffLimitMs?: number | undefined;
-  /**
-   * Whom a rate limit (429) speaks for. `upstream` (default): the whole service, so that another backend is not asked.
-   * `backend`: only for the one that said so; an idempotent call goes elsewhere.
-   */
-  readonly rateLimitScope?: "upstream" | "backend" | undefined;
-}
-
-/** How many extra attempts the calls of an upstream may cause together. */
-export interface BudgetOptions {
-  /** Extra attempts per call over the last 10 s, ≥ 0. Default 0.2 for retries, 1 for requeues. */
-  readonly ratio?: number | undefined;
-  /** Granted however few calls there are; ≥ 0. Default 1. */
-  readonly minPerSecond?: number | undefined;
-  /** What of `minPerSecond` may be saved up; whole, ≥ 0. Default 10. */
-  readonly burst?: number | undefined;
-}
-
-/** Where calls wait while no backend admits them, though some may again. */
-export interface QueueOptions {
-  /** Calls that may wait at once; whole, ≥ 0. Default 1,000. */
-  readonly size?: number | undefined;
-  /** The longest wait in milliseconds, ≥ 0. Default 1,000. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** How the complete sets that a discovery reports are taken in. */
-export interface MembershipOptions {
-  /**
-   * A set is taken in once none has followed it for this long, in milliseconds, so that a deploy makes few views.
-   * Default 50. The first set, and any set for a pool of which nobody works, is taken in at once.
-   */
-  readonly debounceMs?: number | undefined;
-  /** The longest that a set waits for others that follow it, milliseconds. Default 250. */
-  readonly debounceLimitMs?: number | undefined;
-  /**
-   * What an answer without any backend does. `confirm` (default): the set stays until as many such answers in a row as
-   * `emptyReads`, over at least `emptyHoldMs`, say the same; the discovery is asked to look again meanwhile. `apply`: it
-   * counts at once. `keep`: it never does.
-   */
-  readonly emptyAnswer?: "confirm" | "apply" | "keep" | undefined;
-  /** Whole, ≥ 1. Default 3. */
-  readonly emptyReads?: number | undefined;
-  /** Milliseconds. Default 10,000. */
-  readonly emptyHoldMs?: number | undefined;
-  /**
-   * For how long after a backend has joined checks that fail (`observe`) don't count against it, in milliseconds, so that
-   * it may start up. Calls that fail do count. Default 0.
-   */
-  readonly graceMs?: number | undefined;
-}
 
 /** What a derived balancer may do in its own way, and what one call may. */
 export interface DeriveOptions {

@@ -12,10 +12,13 @@ export type {
 export { createBalancer } from "./balancer.ts";
 export type { AcquireOptions } from "./call/acquire.ts";
 export type { AbortListener, Attempt, CallOptions } from "./call/attempt.ts";
+export type { BudgetOptions } from "./call/budget-settings.ts";
 export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
 export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
+export type { QueueOptions } from "./call/queue-settings.ts";
+export type { RetryOptions } from "./call/retry-settings.ts";
 export {
   type Clock,
   type LagMeter,
@@ -30,17 +33,11 @@ export type {
   Attachment,
   Balancer,
   BalancerOptions,
-  BudgetOptions,
   DeriveOptions,
   DrainOptions,
-  EjectionOptions,
   Lease,
-  MembershipOptions,
-  QueueOptions,
   ReadyOptions,
   ReconfigurableOptions,
-  RetryOptions,
-  SlowStartOptions,
 } from "./contract.ts";
 export type {
   ControlPatch,
@@ -59,6 +56,9 @@ export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./g
 export type { KeyHash } from "./hash/key-hash.ts";
 export { murmur3 } from "./hash/murmur3.ts";
 export { xxh64 } from "./hash/xxh64.ts";
+export type { EjectionOptions } from "./health/ejection-settings.ts";
+export type { SlowStartOptions } from "./health/slow-start-settings.ts";
+export type { MembershipOptions } from "./membership/membership-settings.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
 export { createRandom, type Random } from "./random.ts";
 export type { Settings } from "./settings.ts";

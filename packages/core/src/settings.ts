@@ -1,27 +1,15 @@
+import { type BudgetSettings, resolveBudget } from "./call/budget-settings.ts";
 import type { Classifier } from "./call/classifier.ts";
+import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
+import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
-import type { EjectionSettings } from "./health/ejection.ts";
-import type { SlowStartSettings } from "./health/slow-start.ts";
+import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
+import { DEFAULT_SLOW_START, resolveSlowStart, type SlowStartSettings } from "./health/slow-start-settings.ts";
 import { DEFAULT_MEMBERSHIP, type MembershipSettings, resolveMembership } from "./membership/membership-settings.ts";
-import { type Expected, expected, type OptionCheck } from "./options.ts";
+import { expected, type OptionCheck } from "./options.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 import { DEFAULT_TOPOLOGY, resolveTopology, TOPOLOGY_KEYS, type TopologySettings } from "./topology-settings.ts";
-
-export interface RetrySettings {
-  readonly limit: number;
-  readonly statusCodes: ReadonlySet<number>;
-  readonly retryOnTimeout: boolean;
-  readonly backoffBaseMs: number;
-  readonly backoffLimitMs: number;
-  readonly rateLimitScope: "upstream" | "backend";
-}
-
-export interface BudgetSettings {
-  readonly ratio: number;
-  readonly minPerSecond: number;
-  readonly burst: number;
-}
 
 /** The options that belong to one balancer; a derived one has its own. */
 export interface CallSettings {
@@ -43,15 +31,12 @@ export interface SharedSettings extends TopologySettings {
   readonly retryBudget: BudgetSettings | undefined;
   readonly requeueBudget: BudgetSettings | undefined;
   readonly pauseLimitMs: number;
-  readonly queue: { readonly size: number; readonly timeoutMs: number };
+  readonly queue: QueueSettings;
   readonly membership: MembershipSettings;
 }
 
 /** Every option with its default filled in. */
 export interface Settings extends CallSettings, SharedSettings {}
-
-/** RFC 9110 §15.5.9, §15.5.20, §15.6.3–5 and RFC 8470 §5.2: statuses that say another try may do better. */
-const RETRIED_STATUSES = [408, 421, 425, 502, 503, 504];
 
 const DERIVE_KEYS = [
   "strategy",
@@ -78,15 +63,6 @@ export const BALANCER_KEYS: readonly (keyof BalancerOptions)[] = [...OWN_KEYS, .
 export const RECONFIGURABLE_KEYS: readonly (keyof ReconfigurableOptions)[] = [...DERIVE_KEYS, ...SHARED_KEYS];
 export const DERIVABLE_KEYS: readonly (keyof DeriveOptions)[] = DERIVE_KEYS;
 
-export const DEFAULT_RETRY: RetrySettings = {
-  limit: 2,
-  statusCodes: new Set(RETRIED_STATUSES),
-  retryOnTimeout: true,
-  backoffBaseMs: 25,
-  backoffLimitMs: 1_000,
-  rateLimitScope: "upstream",
-};
-
 /** A strategy keeps state, so each balancer has its own. */
 export function defaultCallSettings(): CallSettings {
   return {
@@ -99,9 +75,6 @@ export function defaultCallSettings(): CallSettings {
     classify: undefined,
   };
 }
-
-const DEFAULT_EJECTION: EjectionSettings = { consecutiveFailures: 5, baseMs: 5_000, maxMs: 300_000, jitter: 0.2 };
-const DEFAULT_SLOW_START: SlowStartSettings = { windowMs: 10_000, aggression: 1, minWeight: 0.1 };
 
 export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
   ...DEFAULT_TOPOLOGY,
@@ -155,116 +128,5 @@ export function resolveSharedSettings(
       check.optional("pauseLimitMs", input["pauseLimitMs"], expected.number({ min: 0 })) ?? base.pauseLimitMs,
     queue: resolveQueue(check, input["queue"], base.queue),
     membership: resolveMembership(check, input["membership"], base.membership),
-  };
-}
-
-/** A group of options that `false` turns off: off, left as it was, or its record for `fill`. */
-function group<T>(
-  check: OptionCheck,
-  path: string,
-  value: unknown,
-  base: T | undefined,
-  keys: readonly string[],
-  fill: (input: Record<string, unknown>) => T,
-): T | undefined {
-  if (value === undefined) return base;
-  if (value === false) return undefined;
-  const input = check.record(path, value, keys);
-  return input === undefined ? base : fill(input);
-}
-
-/** For the options of one call. */
-export function checkRetry(check: OptionCheck, value: unknown): void {
-  resolveRetry(check, value, DEFAULT_RETRY);
-}
-
-function resolveRetry(check: OptionCheck, value: unknown, base: RetrySettings | undefined): RetrySettings | undefined {
-  const keys = ["limit", "statusCodes", "retryOnTimeout", "backoffBaseMs", "backoffLimitMs", "rateLimitScope"];
-  return group(check, "retry", value, base, keys, (input) => {
-    const from = base ?? DEFAULT_RETRY;
-    const read = <T>(key: string, wanted: Expected<T>): T | undefined =>
-      check.optional(`retry.${key}`, input[key], wanted);
-    const statuses = read("statusCodes", statusCodes);
-    return {
-      limit: read("limit", expected.integer({ min: 0, max: 100 })) ?? from.limit,
-      statusCodes: statuses === undefined ? from.statusCodes : new Set(statuses),
-      retryOnTimeout: read("retryOnTimeout", expected.boolean) ?? from.retryOnTimeout,
-      backoffBaseMs: read("backoffBaseMs", expected.number({ min: 0 })) ?? from.backoffBaseMs,
-      backoffLimitMs: read("backoffLimitMs", expected.number({ min: 0 })) ?? from.backoffLimitMs,
-      rateLimitScope: read("rateLimitScope", expected.oneOf(["upstream", "backend"])) ?? from.rateLimitScope,
-    };
-  });
-}
-
-const statusCodes = {
-  description: "a list of status codes, 400 to 599",
-  accepts: (value: unknown): value is readonly number[] =>
-    Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= 400 && item <= 599),
-};
-
-function resolveEjection(
-  check: OptionCheck,
-  value: unknown,
-  base: EjectionSettings | undefined,
-): EjectionSettings | undefined {
-  const keys = ["consecutiveFailures", "baseMs", "maxMs", "jitter"];
-  return group(check, "ejection", value, base, keys, (input) => {
-    const from = base ?? DEFAULT_EJECTION;
-    const baseMs = check.optional("ejection.baseMs", input["baseMs"], expected.number({ above: 0 })) ?? from.baseMs;
-    const maxMs =
-      check.optional("ejection.maxMs", input["maxMs"], expected.number({ above: 0 })) ?? Math.max(from.maxMs, baseMs);
-    if (maxMs < baseMs) check.problem("ejection.maxMs", maxMs, `at least baseMs (${baseMs})`);
-    return {
-      consecutiveFailures:
-        check.optional("ejection.consecutiveFailures", input["consecutiveFailures"], expected.integer({ min: 1 })) ??
-        from.consecutiveFailures,
-      baseMs,
-      maxMs,
-      jitter: check.optional("ejection.jitter", input["jitter"], expected.number({ min: 0, max: 1 })) ?? from.jitter,
-    };
-  });
-}
-
-function resolveSlowStart(
-  check: OptionCheck,
-  value: unknown,
-  base: SlowStartSettings | undefined,
-): SlowStartSettings | undefined {
-  return group(check, "slowStart", value, base, ["windowMs", "aggression", "minWeight"], (input) => {
-    const from = base ?? DEFAULT_SLOW_START;
-    const read = (key: keyof SlowStartSettings, max?: number): number =>
-      check.optional(
-        `slowStart.${key}`,
-        input[key],
-        expected.number(max === undefined ? { above: 0 } : { above: 0, max }),
-      ) ?? from[key];
-    return { windowMs: read("windowMs"), aggression: read("aggression"), minWeight: read("minWeight", 1) };
-  });
-}
-
-function resolveBudget(
-  check: OptionCheck,
-  path: string,
-  value: unknown,
-  base: BudgetSettings | undefined,
-  ratio: number,
-): BudgetSettings | undefined {
-  return group(check, path, value, base, ["ratio", "minPerSecond", "burst"], (input) => ({
-    ratio: check.optional(`${path}.ratio`, input["ratio"], expected.number({ min: 0 })) ?? base?.ratio ?? ratio,
-    minPerSecond:
-      check.optional(`${path}.minPerSecond`, input["minPerSecond"], expected.number({ min: 0 })) ??
-      base?.minPerSecond ??
-      1,
-    burst: check.optional(`${path}.burst`, input["burst"], expected.integer({ min: 0 })) ?? base?.burst ?? 10,
-  }));
-}
-
-function resolveQueue(check: OptionCheck, value: unknown, base: SharedSettings["queue"]): SharedSettings["queue"] {
-  if (value === undefined) return base;
-  const input = check.record("queue", value, ["size", "timeoutMs"]);
-  if (input === undefined) return base;
-  return {
-    size: check.optional("queue.size", input["size"], expected.integer({ min: 0 })) ?? base.size,
-    timeoutMs: check.optional("queue.timeoutMs", input["timeoutMs"], expected.number({ min: 0 })) ?? base.timeoutMs,
   };
 }

@@ -1,4 +1,5 @@
 import { Budget } from "./call/budget.ts";
+import type { BudgetSettings } from "./call/budget-settings.ts";
 import type { ActiveLease } from "./call/lease.ts";
 import { OpenCalls } from "./call/open-calls.ts";
 import type { WaitingQueue } from "./call/queue.ts";
@@ -8,7 +9,7 @@ import { FairleadError } from "./errors.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
 import { Members } from "./membership/members.ts";
 import type { Random } from "./random.ts";
-import type { BudgetSettings, SharedSettings } from "./settings.ts";
+import type { SharedSettings } from "./settings.ts";
 import { catchLater } from "./telemetry/callbacks.ts";
 import { CallCounters } from "./telemetry/counters.ts";
 import { Announcer } from "./telemetry/events.ts";

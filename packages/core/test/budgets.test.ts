@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBalancer } from "../src/balancer.ts";
-import type { BudgetOptions } from "../src/contract.ts";
+import type { BudgetOptions } from "../src/call/budget-settings.ts";
 import { createRandom } from "../src/random.ts";
 import { virtualClock } from "../src/testing/index.ts";
 

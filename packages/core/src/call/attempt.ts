@@ -1,7 +1,7 @@
 import type { Backend, RequestKind } from "../backend.ts";
-import type { RetryOptions } from "../contract.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Report } from "./outcome.ts";
+import type { RetryOptions } from "./retry-settings.ts";
 
 /** A function, or an object that has it as `abort`: that spares a closure where one object stands for the attempt. */
 export type AbortListener = ((reason: unknown) => void) | { abort(reason: unknown): void };

@@ -1,4 +1,4 @@
-import type { BudgetSettings } from "../settings.ts";
+import type { BudgetSettings } from "./budget-settings.ts";
 
 /** The window over which calls earn extra attempts: ten slots of a second. */
 const SLOT_MS = 1_000;

@@ -1,7 +1,7 @@
 import type { Clock, LagMeter } from "../clock.ts";
 import { FairleadError } from "../errors.ts";
 import type { Random } from "../random.ts";
-import { DEFAULT_RETRY, type RetrySettings, type Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { CallCounters } from "../telemetry/counters.ts";
 import type { Announcer } from "../telemetry/events.ts";
@@ -11,6 +11,7 @@ import type { Budget } from "./budget.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 import { WaitingQueue } from "./queue.ts";
+import { DEFAULT_RETRY, type RetrySettings } from "./retry-settings.ts";
 
 /** Of a load report that can't be read. */
 const SHOWN_CHARACTERS = 100;

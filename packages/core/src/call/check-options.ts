@@ -1,6 +1,6 @@
 import { expected, OptionCheck } from "../options.ts";
-import { checkRetry } from "../settings.ts";
 import type { CallOptions } from "./attempt.ts";
+import { checkRetry } from "./retry-settings.ts";
 
 const KEYS: readonly (keyof CallOptions<unknown>)[] = [
   "attemptTimeoutMs",

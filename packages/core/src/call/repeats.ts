@@ -1,11 +1,11 @@
 import { type AttemptRecord, describeAttempts, FairleadError } from "../errors.ts";
-import type { RetrySettings } from "../settings.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import type { CallOptions } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import type { CallHost } from "./call-host.ts";
 import type { Report } from "./outcome.ts";
 import { backoffMs, mergeRetry, type RepeatKind, repeatKind } from "./retry.ts";
+import type { RetrySettings } from "./retry-settings.ts";
 
 /** What follows an attempt that was no success. */
 export type Next =

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { scripted } from "../../test/fakes.ts";
 import { createRandom } from "../random.ts";
-import { DEFAULT_RETRY } from "../settings.ts";
 import type { Report } from "./outcome.ts";
 import { backoffMs, mergeRetry, repeatKind } from "./retry.ts";
+import { DEFAULT_RETRY } from "./retry-settings.ts";
 
 const kind = (report: Report, idempotent: boolean, timedOut = false, retry = DEFAULT_RETRY) =>
   repeatKind(report, idempotent, timedOut, retry);

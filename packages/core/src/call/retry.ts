@@ -1,7 +1,6 @@
-import type { RetryOptions } from "../contract.ts";
 import type { Random } from "../random.ts";
-import type { RetrySettings } from "../settings.ts";
 import type { Report } from "./outcome.ts";
+import type { RetryOptions, RetrySettings } from "./retry-settings.ts";
 
 /** Which allowance a repeat draws on; `undefined`: no repeat. */
 export type RepeatKind = "retry" | "requeue" | undefined;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { scripted } from "../../test/fakes.ts";
 import { createRandom } from "../random.ts";
-import { Ejection, type EjectionSettings } from "./ejection.ts";
+import { Ejection } from "./ejection.ts";
+import type { EjectionSettings } from "./ejection-settings.ts";
 
 const SETTINGS: EjectionSettings = { consecutiveFailures: 3, baseMs: 5_000, maxMs: 300_000, jitter: 0 };
 

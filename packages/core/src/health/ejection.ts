@@ -1,15 +1,6 @@
 import type { Outcome } from "../call/outcome.ts";
 import type { Random } from "../random.ts";
-
-export interface EjectionSettings {
-  /** Failures in a row that eject. */
-  readonly consecutiveFailures: number;
-  /** The first ejection, milliseconds; each further one doubles it. */
-  readonly baseMs: number;
-  readonly maxMs: number;
-  /** Share by which each duration varies at random, up or down. */
-  readonly jitter: number;
-}
+import type { EjectionSettings } from "./ejection-settings.ts";
 
 /**
  * - `in`: takes calls. After a failure it is in doubt from a moment on, unless it proves itself before.

@@ -1,11 +1,4 @@
-export interface SlowStartSettings {
-  /** Time from return to full weight, milliseconds. */
-  readonly windowMs: number;
-  /** 1: linear; above 1: faster at first. */
-  readonly aggression: number;
-  /** The share of its weight a backend begins with, in (0, 1]. */
-  readonly minWeight: number;
-}
+import type { SlowStartSettings } from "./slow-start-settings.ts";
 
 /** Weights are recomputed this many times during the window: steps of 5 % are below what a share shows. */
 const STEPS = 20;

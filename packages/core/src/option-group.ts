@@ -1,0 +1,16 @@
+import type { OptionCheck } from "./options.ts";
+
+/** A group of options that `false` turns off: off, left as it was, or its record for `fill`. */
+export function group<T>(
+  check: OptionCheck,
+  path: string,
+  value: unknown,
+  base: T | undefined,
+  keys: readonly string[],
+  fill: (input: Record<string, unknown>) => T,
+): T | undefined {
+  if (value === undefined) return base;
+  if (value === false) return undefined;
+  const input = check.record(path, value, keys);
+  return input === undefined ? base : fill(input);
+}
