@@ -32,7 +32,7 @@ describe("good options", () => {
     expect(balancer.origin).toBe("http://orders");
     expect(balancer.settings).toMatchObject({
       strategy: { name: "peakEwma" },
-      retry: { limit: 2, retryOnTimeout: true, backoffBaseMs: 25, backoffLimitMs: 1_000, rateLimitScope: "upstream" },
+      retry: { limit: 2, retryOnTimeout: true, delayMs: 25, backoffLimitMs: 1_000, rateLimitScope: "upstream" },
       connectTimeoutMs: 1_000,
       attemptTimeoutMs: 10_000,
       deadlineMs: 30_000,
@@ -53,7 +53,7 @@ describe("good options", () => {
       ...good,
       clock: virtualClock(),
       ejection: { jitter: 0 },
-      retry: { limit: 0, backoffBaseMs: 0 },
+      retry: { limit: 0, delayMs: 0 },
       retryBudget: { ratio: 0, minPerSecond: 0, burst: 0 },
       requeueBudget: false,
       slowStart: false,
@@ -62,7 +62,7 @@ describe("good options", () => {
       deadlineMs: false,
     });
     expect(settings.ejection?.jitter).toBe(0);
-    expect(settings.retry).toMatchObject({ limit: 0, backoffBaseMs: 0, backoffLimitMs: 1_000 });
+    expect(settings.retry).toMatchObject({ limit: 0, delayMs: 0, backoffLimitMs: 1_000 });
     expect(settings.retryBudget).toEqual({ ratio: 0, minPerSecond: 0, burst: 0 });
     expect(settings).toMatchObject({
       requeueBudget: undefined,
@@ -110,7 +110,7 @@ describe("bad options", () => {
     ["statuses that are no list", { ...good, retry: { statusCodes: 503 } }, "retry.statusCodes"],
     ["retryOnTimeout as text", { ...good, retry: { retryOnTimeout: "yes" } }, "retry.retryOnTimeout"],
     ["an unknown scope", { ...good, retry: { rateLimitScope: "host" } }, "retry.rateLimitScope"],
-    ["a negative back-off", { ...good, retry: { backoffBaseMs: -1 } }, "retry.backoffBaseMs"],
+    ["a negative back-off", { ...good, retry: { delayMs: -1 } }, "retry.delayMs"],
     ["ejection after no failure", { ...good, ejection: { consecutiveFailures: 0 } }, "ejection.consecutiveFailures"],
     ["an ejection of no time", { ...good, ejection: { baseMs: 0 } }, "ejection.baseMs"],
     ["a maximum below the base", { ...good, ejection: { baseMs: 10_000, maxMs: 5_000 } }, "ejection.maxMs"],
@@ -233,7 +233,7 @@ describe("options that change later", () => {
     balancer.configure({ ejection: { baseMs: 1_000 }, retry: { limit: 5 } });
     balancer.configure({ ejection: { jitter: 0 } });
     expect(balancer.settings.ejection).toEqual({ consecutiveFailures: 5, baseMs: 1_000, maxMs: 300_000, jitter: 0 });
-    expect(balancer.settings.retry).toMatchObject({ limit: 5, backoffBaseMs: 25 });
+    expect(balancer.settings.retry).toMatchObject({ limit: 5, delayMs: 25 });
   });
 
   it("are refused where they cannot change", () => {

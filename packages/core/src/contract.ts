@@ -1,8 +1,11 @@
 import type { Backend, BackendSpec } from "./backend.ts";
 import type { AcquireOptions } from "./call/acquire.ts";
 import type { Attempt, CallOptions } from "./call/attempt.ts";
+import type { BudgetProvider } from "./call/budget.ts";
 import type { BudgetOptions } from "./call/budget-settings.ts";
 import type { Classifier } from "./call/classifier.ts";
+import type { Fallback } from "./call/fallback.ts";
+import type { HedgePolicy } from "./call/hedge.ts";
 import type { Report } from "./call/outcome.ts";
 import type { QueueOptions } from "./call/queue-settings.ts";
 import type { RetryOptions } from "./call/retry-settings.ts";
@@ -38,6 +41,10 @@ export interface DeriveOptions {
   readonly bodyIdleTimeoutMs?: number | false | undefined;
   /** Overrules the built-in verdicts; `undefined` leaves one to them. */
   readonly classify?: Classifier | undefined;
+  /** Asks another backend as well when one takes long: `hedging({ … })`. Default: never. */
+  readonly hedge?: false | HedgePolicy | undefined;
+  /** Where the answer comes from when no backend has one: `fallbackTo(…)`, `fallbackWith(…)`, `lastGood(…)`. Default: nowhere. */
+  readonly fallback?: false | Fallback | undefined;
 }
 
 /** What can be changed while calls are under way. */
@@ -65,9 +72,10 @@ export interface ReconfigurableOptions extends DeriveOptions {
   /** Lets this process deal with a part of a large fleet: `randomSubset({ size })`. Default: with all of it. */
   readonly subsetting?: false | Subsetting | undefined;
   readonly membership?: MembershipOptions | undefined;
-  readonly retryBudget?: false | BudgetOptions | undefined;
+  /** How many retries the calls of the upstream may cause: a share of them, or a kind such as `concurrencyBudget()`. */
+  readonly retryBudget?: false | BudgetOptions | BudgetProvider | undefined;
   /** For repeats of attempts that never reached a backend. */
-  readonly requeueBudget?: false | BudgetOptions | undefined;
+  readonly requeueBudget?: false | BudgetOptions | BudgetProvider | undefined;
   /** The longest time in milliseconds for which a Retry-After is honoured. Default 60,000. */
   readonly pauseLimitMs?: number | undefined;
   readonly queue?: QueueOptions | undefined;

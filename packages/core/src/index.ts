@@ -12,13 +12,20 @@ export type {
 export { createBalancer } from "./balancer.ts";
 export type { AcquireOptions } from "./call/acquire.ts";
 export type { AbortListener, Attempt, CallOptions } from "./call/attempt.ts";
+export type { Budget, BudgetContext, BudgetProvider } from "./call/budget.ts";
 export type { BudgetOptions } from "./call/budget-settings.ts";
 export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
+export { type ConcurrencyBudgetOptions, concurrencyBudget } from "./call/concurrency-budget.ts";
+export type { FailedCall, Fallback } from "./call/fallback.ts";
+export { fallbackTo, fallbackWith } from "./call/fallbacks.ts";
+export type { HedgePolicy, Hedging } from "./call/hedge.ts";
+export { type HedgingOptions, hedging } from "./call/hedging.ts";
+export { type LastGoodOptions, lastGood } from "./call/last-good.ts";
 export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
 export type { QueueOptions } from "./call/queue-settings.ts";
-export type { RetryOptions } from "./call/retry-settings.ts";
+export type { FailedAttempt, RetryOptions } from "./call/retry-settings.ts";
 export {
   type Clock,
   type LagMeter,

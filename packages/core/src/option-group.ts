@@ -1,4 +1,4 @@
-import type { OptionCheck } from "./options.ts";
+import { expected, type OptionCheck } from "./options.ts";
 
 /** A group of options that `false` turns off: off, left as it was, or its record for `fill`. */
 export function group<T>(
@@ -13,4 +13,18 @@ export function group<T>(
   if (value === false) return undefined;
   const input = check.record(path, value, keys);
   return input === undefined ? base : fill(input);
+}
+
+/** An imported value with that method, or `false` for none. */
+export function switchable<T>(
+  check: OptionCheck,
+  path: string,
+  value: unknown,
+  method: string,
+  example: string,
+  base: T | undefined,
+): T | undefined {
+  if (value === undefined) return base;
+  if (value === false) return undefined;
+  return check.required(path, value, expected.having<T>(method, `false, or a value such as ${example}`)) ?? base;
 }

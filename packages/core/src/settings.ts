@@ -1,11 +1,14 @@
 import { type BudgetSettings, resolveBudget } from "./call/budget-settings.ts";
 import type { Classifier } from "./call/classifier.ts";
+import type { Fallback } from "./call/fallback.ts";
+import type { HedgePolicy } from "./call/hedge.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
 import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
 import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
 import { DEFAULT_SLOW_START, resolveSlowStart, type SlowStartSettings } from "./health/slow-start-settings.ts";
 import { DEFAULT_MEMBERSHIP, type MembershipSettings, resolveMembership } from "./membership/membership-settings.ts";
+import { switchable } from "./option-group.ts";
 import { expected, type OptionCheck } from "./options.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
 import type { Strategy } from "./strategy/strategy.ts";
@@ -22,6 +25,8 @@ export interface CallSettings {
   readonly deadlineMs: number | false;
   readonly bodyIdleTimeoutMs: number | false;
   readonly classify: Classifier | undefined;
+  readonly hedge: HedgePolicy | undefined;
+  readonly fallback: Fallback | undefined;
 }
 
 /** The options that all balancers over the same members share. */
@@ -46,6 +51,8 @@ const DERIVE_KEYS = [
   "deadlineMs",
   "bodyIdleTimeoutMs",
   "classify",
+  "hedge",
+  "fallback",
 ] as const;
 const SHARED_KEYS = [
   ...TOPOLOGY_KEYS,
@@ -73,6 +80,8 @@ export function defaultCallSettings(): CallSettings {
     deadlineMs: 30_000,
     bodyIdleTimeoutMs: 300_000,
     classify: undefined,
+    hedge: undefined,
+    fallback: undefined,
   };
 }
 
@@ -109,6 +118,8 @@ export function resolveCallSettings(
     bodyIdleTimeoutMs:
       check.optional("bodyIdleTimeoutMs", input["bodyIdleTimeoutMs"], expected.durationOrOff) ?? base.bodyIdleTimeoutMs,
     classify: (check.optional("classify", input["classify"], expected.func) as Classifier | undefined) ?? base.classify,
+    hedge: switchable(check, "hedge", input["hedge"], "of", "hedging({ percentile: 95 })", base.hedge),
+    fallback: switchable(check, "fallback", input["fallback"], "answer", "fallbackTo(balancer)", base.fallback),
   };
 }
 

@@ -1,3 +1,4 @@
+import { switchable } from "./option-group.ts";
 import { expected, type OptionCheck } from "./options.ts";
 import type { LabelSubsets } from "./view/label-subsets.ts";
 import type { PriorityRules } from "./view/priorities.ts";
@@ -68,18 +69,4 @@ function resolveFailback(check: OptionCheck, value: unknown, base: number): numb
   }
   const input = check.record("failback", value, ["stableMs"]) ?? {};
   return check.required("failback.stableMs", input["stableMs"], expected.number({ min: 0 })) ?? base;
-}
-
-/** An imported value with that method, or `false` for none. */
-function switchable<T>(
-  check: OptionCheck,
-  path: string,
-  value: unknown,
-  method: string,
-  example: string,
-  base: T | undefined,
-): T | undefined {
-  if (value === undefined) return base;
-  if (value === false) return undefined;
-  return check.required(path, value, expected.having<T>(method, `false, or a value such as ${example}`)) ?? base;
 }

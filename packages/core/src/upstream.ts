@@ -1,5 +1,4 @@
-import { Budget } from "./call/budget.ts";
-import type { BudgetSettings } from "./call/budget-settings.ts";
+import { AdjustableBudget } from "./call/budget.ts";
 import type { ActiveLease } from "./call/lease.ts";
 import { OpenCalls } from "./call/open-calls.ts";
 import type { WaitingQueue } from "./call/queue.ts";
@@ -32,8 +31,8 @@ export class Upstream {
   readonly attachments: Set<Attachment> = new Set();
   /** New work is refused, and nothing is repeated any more. */
   closing = false;
-  retryBudget: Budget | undefined;
-  requeueBudget: Budget | undefined;
+  readonly retryBudget: AdjustableBudget;
+  readonly requeueBudget: AdjustableBudget;
   readonly #shared: Map<symbol, unknown> = new Map();
   readonly #sections: Map<string, TelemetrySection> = new Map();
   readonly #awaitingSet: Set<(error?: unknown) => void> = new Set();
@@ -66,14 +65,15 @@ export class Upstream {
       settings,
     );
     const nowMs = clock.now();
-    this.retryBudget = settings.retryBudget === undefined ? undefined : new Budget(settings.retryBudget, nowMs);
-    this.requeueBudget = settings.requeueBudget === undefined ? undefined : new Budget(settings.requeueBudget, nowMs);
+    const inFlight = (): number => this.members.requests;
+    this.retryBudget = new AdjustableBudget(settings.retryBudget, inFlight, nowMs);
+    this.requeueBudget = new AdjustableBudget(settings.requeueBudget, inFlight, nowMs);
   }
 
   configure(settings: SharedSettings): void {
     const nowMs = this.clock.now();
-    this.retryBudget = reconfigured(this.retryBudget, settings.retryBudget, nowMs);
-    this.requeueBudget = reconfigured(this.requeueBudget, settings.requeueBudget, nowMs);
+    this.retryBudget.configure(settings.retryBudget, nowMs);
+    this.requeueBudget.configure(settings.requeueBudget, nowMs);
     this.members.settings = settings;
   }
 
@@ -105,8 +105,8 @@ export class Upstream {
   /** A call begins: it earns its share of extra attempts. */
   callStarted(nowMs: number): void {
     this.counters.calls++;
-    this.retryBudget?.deposit(nowMs);
-    this.requeueBudget?.deposit(nowMs);
+    this.retryBudget.current?.deposit(nowMs);
+    this.requeueBudget.current?.deposit(nowMs);
   }
 
   /** A lease is back: its backend may be done for good, and somebody may be waiting for the place. */
@@ -170,15 +170,4 @@ export class Upstream {
     this.counters.callbackFailures++;
     this.announcer.emit("callbackFailed", () => ({ upstream: this.name, where, error }));
   }
-}
-
-function reconfigured(
-  budget: Budget | undefined,
-  settings: BudgetSettings | undefined,
-  nowMs: number,
-): Budget | undefined {
-  if (settings === undefined) return undefined;
-  if (budget === undefined) return new Budget(settings, nowMs);
-  budget.configure(settings);
-  return budget;
 }

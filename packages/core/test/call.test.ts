@@ -249,7 +249,7 @@ describe("an idempotent call", () => {
 
   test("back-offs have their limit", async () => {
     const { balancer, clock } = world(3, {
-      retry: { backoffBaseMs: 400, backoffLimitMs: 500 },
+      retry: { delayMs: 400, backoffLimitMs: 500 },
       random: constantRandom(0.999),
     });
     const { run, visits } = scripted({
@@ -1188,7 +1188,7 @@ describe("timeouts", () => {
   });
 
   test("no attempt begins whose back-off would end after the deadline: the failure comes back now", async () => {
-    const { balancer, clock } = world(3, { retry: { backoffBaseMs: 200 } });
+    const { balancer, clock } = world(3, { retry: { delayMs: 200 } });
     const { run, visits } = scripted({ a: () => Promise.reject(reset()), b: () => 1 });
     const call = watch(balancer.call(run, { idempotent: true, deadlineMs: 100 }));
     await clock.advance(0);
@@ -1198,7 +1198,7 @@ describe("timeouts", () => {
   });
 
   test("a value is not held back by a back-off that would end after the deadline", async () => {
-    const { balancer, clock } = world(3, { retry: { backoffBaseMs: 200 } });
+    const { balancer, clock } = world(3, { retry: { delayMs: 200 } });
     const call = watch(
       balancer.call<Reply>(async () => ({ status: 503 }), { idempotent: true, classify: byStatus, deadlineMs: 100 }),
     );

@@ -377,7 +377,7 @@ describe("calls under way", () => {
       balancer.call(async () => Promise.reject(reset()), {
         idempotent: true,
         signal: inBackOff.signal,
-        retry: { backoffBaseMs: 5_000, backoffLimitMs: 5_000 },
+        retry: { delayMs: 5_000, backoffLimitMs: 5_000 },
       }),
     );
     const newest = watch(

@@ -429,7 +429,7 @@ describe("configure", () => {
     ],
     ["an unknown option", { attemptTimeotMs: 77 } as ReconfigurableOptions, ["attemptTimeotMs"]],
     ["one that can't change", { attemptTimeoutMs: 77, name: "x" } as ReconfigurableOptions, ["name"]],
-    ["a nested one", { retry: { limit: 5, backoffBaseMs: -1 }, attemptTimeoutMs: 77 }, ["retry.backoffBaseMs"]],
+    ["a nested one", { retry: { limit: 5, delayMs: -1 }, attemptTimeoutMs: 77 }, ["retry.delayMs"]],
     ["a limit below its base", { ejection: { baseMs: 10, maxMs: 5 }, attemptTimeoutMs: 77 }, ["ejection.maxMs"]],
   ];
   test.each(wrong)("with %s wrong changes nothing and names all problems", (_, patch, paths) => {

@@ -53,7 +53,7 @@ for (const client of clients) {
     const server = await httpServer((_request, response) => response.writeHead(502).end("no"));
     const other = await httpServer();
     const balancer = balancerOver([server.url, other.url], {
-      retry: { backoffBaseMs: 20_000, backoffLimitMs: 20_000 },
+      retry: { delayMs: 20_000, backoffLimitMs: 20_000 },
       random: createRandom(1),
     });
     const controller = new AbortController();

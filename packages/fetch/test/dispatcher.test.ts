@@ -46,7 +46,7 @@ describe("BalancedDispatcher", () => {
   test("tells a handler of one request, by one controller, whatever it took", async () => {
     const bad = await httpServer((_request, response) => response.writeHead(503).end("no"));
     const good = await httpServer((_request, response) => response.end("yes"));
-    const balancer = balancerOver([await deadPort(), bad.url, good.url], { retry: { backoffBaseMs: 0 } });
+    const balancer = balancerOver([await deadPort(), bad.url, good.url], { retry: { delayMs: 0 } });
     const notes = new Notes();
     expect(new BalancedDispatcher(balancer).dispatch(GET, notes)).toBe(true);
     await notes.ended.promise;
@@ -73,7 +73,7 @@ describe("BalancedDispatcher", () => {
   test("keeps a caller's pause across attempts, and resumes when told", async () => {
     const bad = await httpServer((_request, response) => response.writeHead(502).end("no"));
     const good = await httpServer((_request, response) => response.end("x".repeat(1_000_000)));
-    const balancer = balancerOver([bad.url, good.url], { retry: { backoffBaseMs: 0 } });
+    const balancer = balancerOver([bad.url, good.url], { retry: { delayMs: 0 } });
     const notes = new Notes();
     const start = notes.onRequestStart.bind(notes);
     notes.onRequestStart = (controller) => {
@@ -220,7 +220,7 @@ describe("BalancedDispatcher", () => {
     const odd = await httpServer((_request, response) => response.end("odd"));
     const good = await httpServer((_request, response) => response.setHeader("x-good", "1").end("good"));
     const balancer = balancerOver([odd.url, good.url], {
-      retry: { backoffBaseMs: 0 },
+      retry: { delayMs: 0 },
       classify: ({ value }) => {
         const answer = value as { headers: Record<string, unknown> } | undefined;
         return answer?.headers["x-good"] === undefined ? "failure" : undefined;

@@ -125,7 +125,7 @@ for (const { name, connect } of transports) {
       ];
       const balancer = balancerOver(
         servers.map(({ url }) => url),
-        { retry: { limit: 1, backoffBaseMs: 0 } },
+        { retry: { limit: 1, delayMs: 0 } },
       );
       const response = await connect(balancer)("/");
       expect([response.status, await response.text()]).toEqual([503, "two"]);

@@ -14,7 +14,7 @@ beforeAll(() => server.listen({ onUnhandledFrame: "error" }));
 afterEach(() => server.resetHandlers());
 afterAll(() => server.close());
 
-const NO_BACKOFF = { retry: { backoffBaseMs: 0 } };
+const NO_BACKOFF = { retry: { delayMs: 0 } };
 const over = (options = {}): Balancer => balancerOver([A, B], { ...NO_BACKOFF, ...options });
 
 /** A answers `status`, B says where it is. */
@@ -54,7 +54,7 @@ describe("a GET", () => {
 
   test("that is limited by one backend goes to another if limits are the backends' own", async () => {
     answering(429, { "retry-after": "1" });
-    const balancer = over({ retry: { backoffBaseMs: 0, rateLimitScope: "backend" } });
+    const balancer = over({ retry: { delayMs: 0, rateLimitScope: "backend" } });
     expect(await (await createFetch(balancer)("/")).text()).toBe("from B");
     expect(counters(balancer, 0)).toMatchObject({ overloads: 1, failures: 0, health: "paused" });
   });

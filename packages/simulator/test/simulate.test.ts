@@ -49,7 +49,7 @@ describe("an attempt", () => {
     const patient = await simulate({ ...whole, policy: unlimited });
     const quick = await simulate({
       ...whole,
-      policy: () => ({ ...turns(), retryBudget: false, attemptTimeoutMs: 50, retry: { backoffBaseMs: 0 } }),
+      policy: () => ({ ...turns(), retryBudget: false, attemptTimeoutMs: 50, retry: { delayMs: 0 } }),
     });
     expectRepeated(patient);
     expectRepeated(quick);

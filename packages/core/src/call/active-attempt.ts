@@ -2,6 +2,7 @@ import type { Timer } from "../clock.ts";
 import type { Member } from "../membership/member.ts";
 import { catchLater } from "../telemetry/callbacks.ts";
 import type { AbortListener, Attempt } from "./attempt.ts";
+import type { Budget } from "./budget.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 
@@ -21,6 +22,8 @@ export class ActiveAttempt implements Attempt {
   readonly lease: ActiveLease;
   readonly number: number;
   readonly giveUpAtMs: number;
+  /** The budget that pays for it, if it is an extra one. */
+  readonly paidBy: Budget | undefined;
   readonly #owner: AttemptOwner;
   timer: Timer | undefined = undefined;
   /** `undefined`: nothing is known. */
@@ -37,11 +40,12 @@ export class ActiveAttempt implements Attempt {
   /** One, as a rule; more are rare enough for a list. */
   #listeners: AbortListener | AbortListener[] | undefined = undefined;
 
-  constructor(owner: AttemptOwner, lease: ActiveLease, number: number, giveUpAtMs: number) {
+  constructor(owner: AttemptOwner, lease: ActiveLease, number: number, giveUpAtMs: number, paidBy?: Budget) {
     this.#owner = owner;
     this.lease = lease;
     this.number = number;
     this.giveUpAtMs = giveUpAtMs;
+    this.paidBy = paidBy;
   }
 
   /** Runs the function that makes the attempt; one that throws instead of rejecting is no different. */

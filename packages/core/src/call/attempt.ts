@@ -1,5 +1,7 @@
 import type { Backend, RequestKind } from "../backend.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
+import type { Fallback } from "./fallback.ts";
+import type { HedgePolicy } from "./hedge.ts";
 import type { Report } from "./outcome.ts";
 import type { RetryOptions } from "./retry-settings.ts";
 
@@ -43,6 +45,12 @@ export interface CallOptions<T> {
   readonly attemptTimeoutMs?: number | false | undefined;
   readonly deadlineMs?: number | false | undefined;
   readonly retry?: false | RetryOptions | undefined;
+  /** Asks another backend as well when one takes long: `hedging({ … })`. `false`: not for this call. */
+  readonly hedge?: false | HedgePolicy | undefined;
+  /** Where the answer comes from when no backend has one: `fallbackTo(…)`, `fallbackWith(…)`, `lastGood(…)`. `false`: nowhere. */
+  readonly fallback?: false | Fallback | undefined;
+  /** What a fallback such as `lastGood()` remembers answers by. */
+  readonly fallbackKey?: string | undefined;
   /** Called with a value that will not be returned, because another attempt replaces it or nobody waits for it. */
   readonly discard?: ((value: T) => void) | undefined;
 }

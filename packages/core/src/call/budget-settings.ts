@@ -1,9 +1,10 @@
 import { group } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
+import type { BudgetProvider } from "./budget.ts";
 
 /** How many extra attempts the calls of an upstream may cause together. */
 export interface BudgetOptions {
-  /** Extra attempts per call over the last 10 s, ≥ 0. Default 0.2 for retries, 1 for requeues. */
+  /** Extra attempts per call over the last 10 s, ≥ 0. Default 0.2 for retries, 1 for requeues, 0.05 for hedges. */
   readonly ratio?: number | undefined;
   /** Granted however few calls there are; ≥ 0. Default 1. */
   readonly minPerSecond?: number | undefined;
@@ -11,10 +12,17 @@ export interface BudgetOptions {
   readonly burst?: number | undefined;
 }
 
-export interface BudgetSettings {
+export interface ShareSettings {
   readonly ratio: number;
   readonly minPerSecond: number;
   readonly burst: number;
+}
+
+/** A share of the calls, or a kind of its own. */
+export type BudgetSettings = ShareSettings | BudgetProvider;
+
+export function isProvider(value: unknown): value is BudgetProvider {
+  return typeof value === "object" && value !== null && typeof (value as BudgetProvider).create === "function";
 }
 
 export function resolveBudget(
@@ -24,12 +32,22 @@ export function resolveBudget(
   base: BudgetSettings | undefined,
   ratio: number,
 ): BudgetSettings | undefined {
-  return group(check, path, value, base, ["ratio", "minPerSecond", "burst"], (input) => ({
-    ratio: check.optional(`${path}.ratio`, input["ratio"], expected.number({ min: 0 })) ?? base?.ratio ?? ratio,
+  if (isProvider(value)) return value;
+  if (value === undefined) return base;
+  const from = base === undefined || isProvider(base) ? { ratio, minPerSecond: 1, burst: 10 } : base;
+  return resolveShare(check, path, value, from);
+}
+
+export function resolveShare(
+  check: OptionCheck,
+  path: string,
+  value: unknown,
+  from: ShareSettings,
+): ShareSettings | undefined {
+  return group(check, path, value, from, ["ratio", "minPerSecond", "burst"], (input) => ({
+    ratio: check.optional(`${path}.ratio`, input["ratio"], expected.number({ min: 0 })) ?? from.ratio,
     minPerSecond:
-      check.optional(`${path}.minPerSecond`, input["minPerSecond"], expected.number({ min: 0 })) ??
-      base?.minPerSecond ??
-      1,
-    burst: check.optional(`${path}.burst`, input["burst"], expected.integer({ min: 0 })) ?? base?.burst ?? 10,
+      check.optional(`${path}.minPerSecond`, input["minPerSecond"], expected.number({ min: 0 })) ?? from.minPerSecond,
+    burst: check.optional(`${path}.burst`, input["burst"], expected.integer({ min: 0 })) ?? from.burst,
   }));
 }

@@ -1,100 +1,54 @@
-import type { BudgetSettings } from "./budget-settings.ts";
+import { type BudgetSettings, isProvider } from "./budget-settings.ts";
+import { ShareBudget } from "./share-budget.ts";
 
-/** The window over which calls earn extra attempts: ten slots of a second. */
-const SLOT_MS = 1_000;
-const SLOTS = 10;
-
-/**
- * Limits the extra attempts of an upstream to a share of its calls, with a floor for low rates. In any span of time,
- * extra attempts ≤ ratio · (calls in it and the 10 s before) + minPerSecond · seconds + burst.
- *
- * Source: Finagle `RetryBudget.scala`, tower `retry/budget/tps_budget.rs`; the floor is a bucket of its own here, so
- * that it cannot grow with the window.
- */
-export class Budget {
-  #settings: BudgetSettings;
-  /** Calls, and extra attempts paid for by them, per slot. */
-  readonly #calls = new Float64Array(SLOTS);
-  readonly #spent = new Float64Array(SLOTS);
-  /** Slots since the origin. */
-  #slot = 0;
-  readonly #originMs: number;
-  /** Extra attempts that the floor still grants. */
-  #reserve: number;
-  #refilledAtMs: number;
-
-  constructor(settings: BudgetSettings, nowMs: number) {
-    this.#settings = settings;
-    this.#reserve = settings.burst;
-    this.#refilledAtMs = nowMs;
-    this.#originMs = nowMs;
-  }
-
-  configure(settings: BudgetSettings): void {
-    this.#settings = settings;
-    this.#reserve = Math.min(this.#reserve, settings.burst);
-  }
-
+/** Says how many extra attempts the calls of an upstream may cause together. Must not throw. */
+export interface Budget {
   /** A call begins. */
-  deposit(nowMs: number): void {
-    this.#advance(nowMs);
-    const index = this.#slot % SLOTS;
-    this.#calls[index] = (this.#calls[index] ?? 0) + 1;
-  }
-
+  deposit(nowMs: number): void;
   /** Takes one extra attempt; false if there is none left. */
-  withdraw(nowMs: number): boolean {
-    this.#advance(nowMs);
-    if (this.#earned() >= 1) {
-      const index = this.#slot % SLOTS;
-      this.#spent[index] = (this.#spent[index] ?? 0) + 1;
-      return true;
-    }
-    this.#refill(nowMs);
-    if (this.#reserve < 1) return false;
-    this.#reserve--;
-    return true;
-  }
-
+  withdraw(nowMs: number): boolean;
   /** What was taken is not used after all. */
-  giveBack(nowMs: number): void {
-    this.#advance(nowMs);
-    const index = this.#slot % SLOTS;
-    if ((this.#spent[index] ?? 0) > 0) this.#spent[index] = (this.#spent[index] ?? 0) - 1;
-    else this.#reserve = Math.min(this.#settings.burst, this.#reserve + 1);
-  }
-
+  giveBack(nowMs: number): void;
+  /** An extra attempt has ended, body included. */
+  ended(): void;
   /** Extra attempts that could be taken now. */
-  available(nowMs: number): number {
-    this.#advance(nowMs);
-    this.#refill(nowMs);
-    return Math.floor(Math.max(0, this.#earned())) + Math.floor(this.#reserve);
+  available(nowMs: number): number;
+}
+
+export interface BudgetContext {
+  readonly nowMs: number;
+  /** Requests of the upstream under way now, first and extra attempts alike. */
+  inFlight(): number;
+}
+
+/** A kind of budget, such as `concurrencyBudget()`. */
+export interface BudgetProvider {
+  readonly name: string;
+  create(context: BudgetContext): Budget;
+}
+
+/** A budget that can be changed while it is in use; what it has counted stays, as long as its kind is the same. */
+export class AdjustableBudget {
+  #settings: BudgetSettings | undefined;
+  #current: Budget | undefined;
+  readonly #inFlight: () => number;
+
+  constructor(settings: BudgetSettings | undefined, inFlight: () => number, nowMs: number) {
+    this.#inFlight = inFlight;
+    this.configure(settings, nowMs);
   }
 
-  #earned(): number {
-    let calls = 0;
-    let spent = 0;
-    for (let i = 0; i < SLOTS; i++) {
-      calls += this.#calls[i] ?? 0;
-      spent += this.#spent[i] ?? 0;
-    }
-    return calls * this.#settings.ratio - spent;
+  /** `undefined`: unlimited. */
+  get current(): Budget | undefined {
+    return this.#current;
   }
 
-  #refill(nowMs: number): void {
-    const { minPerSecond, burst } = this.#settings;
-    this.#reserve = Math.min(burst, this.#reserve + ((nowMs - this.#refilledAtMs) / 1_000) * minPerSecond);
-    this.#refilledAtMs = nowMs;
-  }
-
-  #advance(nowMs: number): void {
-    const slot = Math.floor((nowMs - this.#originMs) / SLOT_MS);
-    if (slot === this.#slot) return;
-    const steps = Math.min(slot - this.#slot, SLOTS);
-    for (let i = 1; i <= steps; i++) {
-      this.#calls[(this.#slot + i) % SLOTS] = 0;
-      this.#spent[(this.#slot + i) % SLOTS] = 0;
-    }
-    this.#slot = slot;
+  configure(settings: BudgetSettings | undefined, nowMs: number): void {
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    if (settings === undefined) this.#current = undefined;
+    else if (isProvider(settings)) this.#current = settings.create({ nowMs, inFlight: this.#inFlight });
+    else if (this.#current instanceof ShareBudget) this.#current.configure(settings);
+    else this.#current = new ShareBudget(settings, nowMs);
   }
 }

@@ -8,10 +8,10 @@ import type { Announcer } from "../telemetry/events.ts";
 import type { Upstream } from "../upstream.ts";
 import { Chooser } from "../view/chooser.ts";
 import type { Budget } from "./budget.ts";
+import type { Hedging } from "./hedge.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 import { WaitingQueue } from "./queue.ts";
-import { DEFAULT_RETRY, type RetrySettings } from "./retry-settings.ts";
 
 /** Of a load report that can't be read. */
 const SHOWN_CHARACTERS = 100;
@@ -28,8 +28,6 @@ export class CallHost implements LeaseHost {
   readonly lag: LagMeter | undefined;
   readonly chooser: Chooser;
   readonly queue: WaitingQueue;
-  /** For calls that ask for retries of a balancer that has them off. */
-  readonly defaultRetry: RetrySettings = DEFAULT_RETRY;
   #settings: Settings;
 
   constructor(upstream: Upstream, settings: Settings) {
@@ -65,11 +63,11 @@ export class CallHost implements LeaseHost {
   }
 
   get retryBudget(): Budget | undefined {
-    return this.upstream.retryBudget;
+    return this.upstream.retryBudget.current;
   }
 
   get requeueBudget(): Budget | undefined {
-    return this.upstream.requeueBudget;
+    return this.upstream.requeueBudget.current;
   }
 
   /** Backends that a call could try. */
@@ -94,6 +92,22 @@ export class CallHost implements LeaseHost {
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
     const member = this.chooser.choose(request, nowMs);
     return member === undefined ? undefined : new ActiveLease(this, member, request.kind ?? "request", nowMs);
+  }
+
+  /** For an attempt beside one that takes long: on a backend that the call has not tried, if the budget has one left. */
+  hedgeLease(hedging: Hedging, request: PickRequest, nowMs: number): ActiveLease | undefined {
+    if (!hedging.withdraw(nowMs)) {
+      this.counters.hedgesDenied++;
+      this.announcer.emit("budgetExhausted", () => ({ upstream: this.name, budget: "hedge" }));
+      return undefined;
+    }
+    const lease = this.tryLease(request, nowMs);
+    if (lease === undefined) hedging.giveBack(nowMs);
+    else {
+      this.counters.hedges++;
+      this.announcer.emit("attemptHedged", () => ({ upstream: this.name, backend: lease.backend.id }));
+    }
+    return lease;
   }
 
   /**

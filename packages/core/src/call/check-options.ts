@@ -1,3 +1,4 @@
+import { switchable } from "../option-group.ts";
 import { expected, OptionCheck } from "../options.ts";
 import type { CallOptions } from "./attempt.ts";
 import { checkRetry } from "./retry-settings.ts";
@@ -6,6 +7,9 @@ const KEYS: readonly (keyof CallOptions<unknown>)[] = [
   "attemptTimeoutMs",
   "classify",
   "deadlineMs",
+  "fallback",
+  "fallbackKey",
+  "hedge",
   "hashKey",
   "idempotent",
   "labels",
@@ -31,6 +35,9 @@ export function checkCallOptions(where: string, options: object, also: readonly 
   check.optional("labels", input["labels"], expected.labels);
   check.optional("pinned", input["pinned"], expected.anyText);
   check.optional("pinPolicy", input["pinPolicy"], expected.oneOf(["redistribute", "wait", "fail"]));
+  check.optional("fallbackKey", input["fallbackKey"], expected.anyText);
+  switchable(check, "fallback", input["fallback"], "answer", "fallbackTo(balancer)", undefined);
+  switchable(check, "hedge", input["hedge"], "of", "hedging({ percentile: 95 })", undefined);
   checkRetry(check, input["retry"]);
   check.throwIfAny(where);
 }

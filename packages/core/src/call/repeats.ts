@@ -1,75 +1,77 @@
 import { type AttemptRecord, describeAttempts, FairleadError } from "../errors.ts";
+import { catchLater } from "../telemetry/callbacks.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import type { CallOptions } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import type { CallHost } from "./call-host.ts";
+import type { Ending, Last } from "./ending.ts";
 import type { Report } from "./outcome.ts";
-import { backoffMs, mergeRetry, type RepeatKind, repeatKind } from "./retry.ts";
-import type { RetrySettings } from "./retry-settings.ts";
+import { backoffMs, limitsUpstream, type RepeatKind, repeatKind, retryAfterMs, spreadMs } from "./retry.ts";
+import { DEFAULT_RETRY, type FailedAttempt, mergeRetry, type RetrySettings } from "./retry-settings.ts";
 
-/** What follows an attempt that was no success. */
-export type Next =
-  /** Its result is the answer: repeating it would be wrong or useless. */
-  | { readonly kind: "answer" }
-  /** It would be repeated, but limit, budget or deadline forbid it. */
-  | { readonly kind: "exhausted" }
-  | Repeat;
-
+/** Another attempt, as soon as `delayMs` have passed. */
 export interface Repeat {
   readonly kind: "retry" | "requeue";
   readonly delayMs: number;
+  /** Where nobody else takes it: the service may again after so many milliseconds. */
+  readonly askedMs: number | undefined;
+  /** What pays for it, if that is limited. */
+  readonly budget: Budget | undefined;
 }
 
 /** The history of a call that did not succeed at once, and what it may still try. */
-export class Repeats {
+export class Repeats<T> {
   readonly #host: CallHost;
   readonly #retry: RetrySettings | undefined;
   readonly #idempotent: boolean;
   readonly #records: AttemptRecord[] = [];
   #retries = 0;
   #requeues = 0;
+  /** The wait before the last retry. */
+  #backoffMs = 0;
   /** The last attempt timed out: its error names every attempt itself. */
   #timeout: FairleadError | undefined = undefined;
 
   constructor(host: CallHost, { retry, idempotent }: Pick<CallOptions<never>, "retry" | "idempotent">) {
-    const { settings, defaultRetry } = host;
+    const { settings } = host;
     this.#host = host;
-    this.#retry = retry === undefined ? settings.retry : mergeRetry(settings.retry, retry, defaultRetry);
+    this.#retry = retry === undefined ? settings.retry : mergeRetry(settings.retry, retry);
     this.#idempotent = idempotent === true;
   }
 
-  /** Notes the attempt and decides what comes next; a repeat is paid for at once. */
-  after(
-    attempt: ActiveAttempt,
-    report: Report,
-    timeout: FairleadError | undefined,
-    nowMs: number,
-    deadlineAtMs: number,
-  ): Next {
+  /** Notes the attempt and says as what it should be repeated; `undefined`: that would be wrong or useless. */
+  wanted(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): RepeatKind {
+    const { attempt, report } = last;
     this.#note(attempt, report, nowMs);
     this.#timeout = timeout;
-    const settings = this.#retry ?? this.#host.defaultRetry;
-    const wanted = repeatKind(report, this.#idempotent, timeout !== undefined, settings);
-    if (wanted === undefined) return { kind: "answer" };
+    const settings = this.#retry ?? DEFAULT_RETRY;
+    const asUsual = repeatKind(report, this.#idempotent, timeout !== undefined, settings);
+    const asked = settings.shouldRetry === undefined ? undefined : this.#ask(settings.shouldRetry, last);
+    if (asked === undefined) return asUsual;
+    return asked ? (asUsual ?? "retry") : undefined;
+  }
+
+  /** The repeat, paid for at once; `undefined` if limit, budget or deadline forbid it. */
+  next(wanted: "retry" | "requeue", report: Report, nowMs: number, deadlineAtMs: number): Repeat | undefined {
     const kind = this.#host.upstream.closing ? undefined : this.#allowed(wanted);
-    if (kind === undefined) return { kind: "exhausted" };
-    const delayMs = this.#delayMs(kind, report);
-    if (nowMs + delayMs >= deadlineAtMs || !this.#withdraw(kind, nowMs)) return { kind: "exhausted" };
-    return { kind, delayMs };
+    if (kind === undefined) return undefined;
+    const { random } = this.#host;
+    const settings = this.#retry ?? DEFAULT_RETRY;
+    const retryAfter = kind === "retry" ? retryAfterMs(report, settings) : undefined;
+    const askedMs = retryAfter === undefined ? undefined : spreadMs(retryAfter, random);
+    const waits = askedMs !== undefined && limitsUpstream(report, settings);
+    const delayMs = waits ? askedMs : this.#delayMs(kind, report);
+    if (nowMs + delayMs >= deadlineAtMs || !this.#withdraw(kind, nowMs)) return undefined;
+    return { kind, delayMs, askedMs: waits ? undefined : askedMs, budget: this.#budget(kind) };
   }
 
   /** The repeat begins. */
-  begun(kind: "retry" | "requeue", delayMs: number): void {
+  begun({ kind, delayMs }: Repeat): void {
     const { announcer, name, counters } = this.#host;
     if (kind === "retry") counters.retries++;
     else counters.requeues++;
     const record = this.#records.at(-1);
     if (record !== undefined) announcer.emit("attemptRetried", () => ({ upstream: name, attempt: record, delayMs }));
-  }
-
-  /** Nobody takes the repeat. */
-  abandoned(kind: "retry" | "requeue", nowMs: number): void {
-    this.#budget(kind)?.giveBack(nowMs);
   }
 
   /** The error of a call that has run out of attempts, naming each; the plain one if it does so or stands alone. */
@@ -83,6 +85,21 @@ export class Repeats {
     return this.#records;
   }
 
+  /** A `shouldRetry` that throws or answers nonsense has no say. */
+  #ask(shouldRetry: (attempt: FailedAttempt) => unknown, { attempt, report, ending }: Last<T>): boolean | undefined {
+    const failed = (error: unknown): void => this.#host.callbackFailed("shouldRetry", error);
+    const { backend, number } = attempt;
+    try {
+      const answer = shouldRetry({ backend, number, report, sent: report.outcome !== "unreached", ...seen(ending) });
+      if (answer === undefined || typeof answer === "boolean") return answer;
+      catchLater(answer, failed);
+      failed(new TypeError("shouldRetry must return true, false or undefined"));
+    } catch (error) {
+      failed(error);
+    }
+    return undefined;
+  }
+
   /** What was never sent goes elsewhere, once per other backend; beyond that it is a retry like any other. */
   #allowed(wanted: "retry" | "requeue"): RepeatKind {
     if (wanted === "requeue" && this.#requeues < this.#host.size - 1) return "requeue";
@@ -92,7 +109,12 @@ export class Repeats {
   /** Elsewhere at once if nothing was sent or the backend only asked for less; else after a back-off. */
   #delayMs(kind: "retry" | "requeue", report: Report): number {
     if (kind === "requeue" || report.outcome === "overload" || this.#retry === undefined) return 0;
-    return backoffMs(this.#retries + 1, this.#retry, this.#host.random);
+    try {
+      this.#backoffMs = backoffMs(this.#retries + 1, this.#retry, this.#backoffMs, this.#host.random);
+    } catch (error) {
+      this.#host.callbackFailed("retry delay", error);
+    }
+    return this.#backoffMs;
   }
 
   #withdraw(kind: "retry" | "requeue", nowMs: number): boolean {
@@ -121,6 +143,11 @@ export class Repeats {
       sent: report.outcome !== "unreached",
     });
   }
+}
+
+/** What `shouldRetry` is shown of an attempt's end. */
+function seen(ending: Ending<unknown>): Pick<FailedAttempt, "error" | "value"> {
+  return ending.failed ? { error: ending.error } : { value: ending.value };
 }
 
 /** The error of an attempt without an answer in time; names the attempts before it, too. */

@@ -85,6 +85,11 @@ export class Members {
     return this.all.filter(({ gone }) => !gone);
   }
 
+  /** Requests under way on all backends. */
+  get requests(): number {
+    return this.#loads.totalRequests;
+  }
+
   get(id: string): Member | undefined {
     return this.#byId.get(id);
   }

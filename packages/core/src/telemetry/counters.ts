@@ -49,6 +49,11 @@ export class CallCounters {
   /** Repeats of attempts that never reached a backend. */
   requeues = 0;
   retriesDenied = 0;
+  /** Attempts beside one that took long. */
+  hedges = 0;
+  hedgesDenied = 0;
+  /** Failed, but answered by a fallback. */
+  fallbacks = 0;
   timeouts = 0;
   /** Calls and leases for which there was no backend. */
   noBackend = 0;
@@ -56,20 +61,7 @@ export class CallCounters {
   callbackFailures = 0;
 
   toJSON(): Readonly<Record<CallCounter, number>> {
-    const { calls, succeeded, failed, aborted, retries, requeues } = this;
-    const { retriesDenied, timeouts, noBackend, callbackFailures } = this;
-    return {
-      calls,
-      succeeded,
-      failed,
-      aborted,
-      retries,
-      requeues,
-      retriesDenied,
-      timeouts,
-      noBackend,
-      callbackFailures,
-    };
+    return Object.assign({}, this);
   }
 }
 

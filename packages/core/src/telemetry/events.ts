@@ -24,8 +24,12 @@ export interface BalancerEvents {
   panicLeft(event: { readonly upstream: string; readonly priority: number }): void;
   /** An attempt will be repeated; `delayMs` until then. */
   attemptRetried(event: { readonly upstream: string; readonly attempt: AttemptRecord; readonly delayMs: number }): void;
+  /** A backend takes long: `backend` is asked as well. */
+  attemptHedged(event: BackendEvent): void;
+  /** The answer of a call that failed comes from its fallback. */
+  callFellBack(event: { readonly upstream: string; readonly fallback: string }): void;
   /** The budget had nothing left for a repeat. */
-  budgetExhausted(event: { readonly upstream: string; readonly budget: "retry" | "requeue" }): void;
+  budgetExhausted(event: { readonly upstream: string; readonly budget: "retry" | "requeue" | "hedge" }): void;
   discoveryUpdated(event: { readonly upstream: string; readonly discovery: string; readonly backends: number }): void;
   /** The last set stays in force. */
   discoveryFailed(event: { readonly upstream: string; readonly discovery: string; readonly error: unknown }): void;

@@ -18,6 +18,16 @@ export class Histogram {
     return this.#total;
   }
 
+  /** A new one with the records of both. */
+  plus(other: Histogram): Histogram {
+    const sum = new Histogram();
+    sum.#total = this.#total + other.#total;
+    sum.#counts = new Uint32Array(BUCKETS).map(
+      (_, index) => (this.#counts?.[index] ?? 0) + (other.#counts?.[index] ?? 0),
+    );
+    return sum;
+  }
+
   /** The upper edge, in milliseconds, of the bucket that holds the `share` quantile (0…1); 0 without records. */
   quantile(share: number): number {
     if (this.#counts === undefined || this.#total === 0) return 0;

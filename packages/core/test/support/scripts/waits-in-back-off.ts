@@ -5,7 +5,7 @@ const balancer = createBalancer({
   name: "orders",
   backends: ["http://a.test"],
   random: { next: () => 0.999 },
-  retry: { limit: 2, backoffBaseMs: 150, backoffLimitMs: 1_500 },
+  retry: { limit: 2, delayMs: 150, backoffLimitMs: 1_500 },
   queue: { timeoutMs: 5_000 },
 });
 balancer

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Budget } from "./budget.ts";
+import { ShareBudget } from "./share-budget.ts";
 
-const withdrawAll = (budget: Budget, nowMs: number): number => {
+const withdrawAll = (budget: ShareBudget, nowMs: number): number => {
   let count = 0;
   while (count < 10_000 && budget.withdraw(nowMs)) count++;
   return count;
@@ -10,7 +10,7 @@ const withdrawAll = (budget: Budget, nowMs: number): number => {
 
 describe("a budget without calls", () => {
   it("grants its burst, then its floor", () => {
-    const budget = new Budget({ ratio: 0.2, minPerSecond: 1, burst: 10 }, 0);
+    const budget = new ShareBudget({ ratio: 0.2, minPerSecond: 1, burst: 10 }, 0);
     expect(withdrawAll(budget, 0)).toBe(10);
     expect(budget.withdraw(999)).toBe(false);
     expect(budget.withdraw(1_000)).toBe(true);
@@ -18,12 +18,12 @@ describe("a budget without calls", () => {
   });
 
   it("saves up no more than its burst", () => {
-    const budget = new Budget({ ratio: 0.2, minPerSecond: 1, burst: 3 }, 0);
+    const budget = new ShareBudget({ ratio: 0.2, minPerSecond: 1, burst: 3 }, 0);
     expect(withdrawAll(budget, 3_600_000)).toBe(3);
   });
 
   it("grants nothing without floor and burst", () => {
-    const budget = new Budget({ ratio: 1, minPerSecond: 0, burst: 0 }, 0);
+    const budget = new ShareBudget({ ratio: 1, minPerSecond: 0, burst: 0 }, 0);
     expect(withdrawAll(budget, 60_000)).toBe(0);
   });
 });
@@ -32,7 +32,7 @@ describe("a budget with calls", () => {
   const earning = { ratio: 0.2, minPerSecond: 0, burst: 0 };
 
   it("grants their share, and no more", () => {
-    const budget = new Budget(earning, 0);
+    const budget = new ShareBudget(earning, 0);
     for (let call = 0; call < 50; call++) budget.deposit(0);
     expect(withdrawAll(budget, 0)).toBe(10);
     for (let call = 0; call < 4; call++) budget.deposit(1);
@@ -42,20 +42,20 @@ describe("a budget with calls", () => {
   });
 
   it("forgets them within 10 s", () => {
-    const budget = new Budget(earning, 0);
+    const budget = new ShareBudget(earning, 0);
     for (let call = 0; call < 50; call++) budget.deposit(500);
     expect(budget.available(9_999)).toBe(10);
     expect(withdrawAll(budget, 10_500)).toBe(0);
   });
 
   it("may grant more than one attempt per call", () => {
-    const budget = new Budget({ ratio: 2, minPerSecond: 0, burst: 0 }, 0);
+    const budget = new ShareBudget({ ratio: 2, minPerSecond: 0, burst: 0 }, 0);
     budget.deposit(0);
     expect(withdrawAll(budget, 0)).toBe(2);
   });
 
   it("says what could be taken, without taking it", () => {
-    const budget = new Budget({ ratio: 0.2, minPerSecond: 1, burst: 10 }, 0);
+    const budget = new ShareBudget({ ratio: 0.2, minPerSecond: 1, burst: 10 }, 0);
     for (let call = 0; call < 50; call++) budget.deposit(0);
     expect([budget.available(0), budget.available(0)]).toEqual([20, 20]);
     expect(withdrawAll(budget, 0)).toBe(20);
@@ -65,7 +65,7 @@ describe("a budget with calls", () => {
 
 describe("a budget that is changed", () => {
   it("keeps its history", () => {
-    const budget = new Budget({ ratio: 0.2, minPerSecond: 0, burst: 10 }, 0);
+    const budget = new ShareBudget({ ratio: 0.2, minPerSecond: 0, burst: 10 }, 0);
     for (let call = 0; call < 50; call++) budget.deposit(0);
     expect(withdrawAll(budget, 0)).toBe(20);
     budget.configure({ ratio: 0.5, minPerSecond: 0, burst: 10 });
@@ -74,7 +74,7 @@ describe("a budget that is changed", () => {
   });
 
   it("gives up what it saved above a smaller burst", () => {
-    const budget = new Budget({ ratio: 0, minPerSecond: 0, burst: 10 }, 0);
+    const budget = new ShareBudget({ ratio: 0, minPerSecond: 0, burst: 10 }, 0);
     budget.configure({ ratio: 0, minPerSecond: 0, burst: 2 });
     expect(withdrawAll(budget, 0)).toBe(2);
   });
@@ -82,7 +82,7 @@ describe("a budget that is changed", () => {
 
 describe("a budget that is given back to", () => {
   it("grants the same again", () => {
-    const budget = new Budget({ ratio: 0.2, minPerSecond: 0, burst: 2 }, 0);
+    const budget = new ShareBudget({ ratio: 0.2, minPerSecond: 0, burst: 2 }, 0);
     for (let call = 0; call < 10; call++) budget.deposit(0);
     expect(withdrawAll(budget, 0)).toBe(4);
     for (let count = 0; count < 3; count++) budget.giveBack(0);
@@ -90,7 +90,7 @@ describe("a budget that is given back to", () => {
   });
 
   it("does not grow above its burst", () => {
-    const budget = new Budget({ ratio: 0, minPerSecond: 0, burst: 2 }, 0);
+    const budget = new ShareBudget({ ratio: 0, minPerSecond: 0, burst: 2 }, 0);
     budget.giveBack(0);
     expect(withdrawAll(budget, 0)).toBe(2);
   });
@@ -107,7 +107,7 @@ describe("any budget", () => {
     const steps = fc.array(oneStep, { maxLength: 60 });
     fc.assert(
       fc.property(settings, steps, fc.nat(5_000), (options, plan, startMs) => {
-        const budget = new Budget(options, startMs);
+        const budget = new ShareBudget(options, startMs);
         const calls: number[] = [];
         const extra: number[] = [];
         let nowMs = startMs;

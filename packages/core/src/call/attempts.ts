@@ -1,0 +1,218 @@
+import type { Timer } from "../clock.ts";
+import type { FairleadError } from "../errors.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
+import type { Attempt, CallOptions } from "./attempt.ts";
+import type { Budget } from "./budget.ts";
+import type { CallHost } from "./call-host.ts";
+import type { Ending, Last } from "./ending.ts";
+import { type Hedging, hedgingOf } from "./hedge.ts";
+import type { ActiveLease } from "./lease.ts";
+import { IGNORED, type Report } from "./outcome.ts";
+import { type Repeats, timeoutError } from "./repeats.ts";
+import { pickRequestOf, withTried } from "./request.ts";
+import { discardValue, judge } from "./verdict.ts";
+
+/**
+ * The attempts of one call: begins them, ends them, and brings each to its verdict. The base of a call and no object of
+ * its own: nearly all calls have one attempt, and none should cost more than that.
+ */
+export abstract class CallAttempts<T> implements AttemptOwner {
+  protected readonly host: CallHost;
+  protected readonly run: (attempt: Attempt) => Promise<T>;
+  protected readonly options: CallOptions<T>;
+  protected readonly deadlineAtMs: number;
+  protected request: PickRequest;
+  /** Made when an attempt is no success. */
+  protected repeats: Repeats<T> | undefined = undefined;
+  /** The newest attempt under way, or the one whose answer is still held. */
+  #attempt: ActiveAttempt | undefined = undefined;
+  #count = 0;
+  /** Beside it: rivals in a hedge, and attempts that the call is done with, but whose leases are not back. */
+  #others: Set<ActiveAttempt> | undefined = undefined;
+  readonly #hedging: Hedging | undefined;
+  /** Until the next rival. */
+  #hedgeTimer: Timer | undefined = undefined;
+  #hedges = 0;
+
+  constructor(host: CallHost, run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>, nowMs: number) {
+    this.host = host;
+    this.run = run;
+    this.options = options;
+    const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
+    this.deadlineAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
+    this.#hedging = hedgingOf(host, options, nowMs);
+    this.request = pickRequestOf(options);
+  }
+
+  /** It has its verdict: a success. */
+  protected abstract succeeded(last: Last<T>): void;
+  /** It has its verdict, and that is none. `timeout`: the error that ended it, if time did. */
+  protected abstract unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void;
+  abstract attemptReleased(attempt: ActiveAttempt): void;
+
+  now(): number {
+    return this.host.now();
+  }
+
+  callbackFailed(where: string, error: unknown): void {
+    this.host.callbackFailed(where, error);
+  }
+
+  protected attemptOn(lease: ActiveLease, nowMs: number, paidBy?: Budget): void {
+    const giveUpAtMs = this.#giveUpAtMs(nowMs);
+    const attempt = new ActiveAttempt(this, lease, ++this.#count, giveUpAtMs, paidBy);
+    if (this.#attempt !== undefined) this.#setAside(this.#attempt);
+    this.#attempt = attempt;
+    if (giveUpAtMs !== Number.POSITIVE_INFINITY) {
+      attempt.timer = this.host.clock.schedule(giveUpAtMs - nowMs, () => this.#timedOut(attempt));
+    }
+    if (this.#hedging !== undefined) this.#hedgeLater(this.#hedging, nowMs);
+    attempt.start(this.run).then(
+      (value) => this.#fulfilled(attempt, value),
+      (error: unknown) => this.#rejected(attempt, error),
+    );
+  }
+
+  #giveUpAtMs(nowMs: number): number {
+    const timeoutMs = this.options.attemptTimeoutMs ?? this.host.settings.attemptTimeoutMs;
+    return timeoutMs === false ? this.deadlineAtMs : Math.min(nowMs + timeoutMs, this.deadlineAtMs);
+  }
+
+  #fulfilled(attempt: ActiveAttempt, value: T): void {
+    attempt.end();
+    if (attempt.lease.settled) {
+      // Nobody waits for it any more: it timed out, lost to a rival, or the caller left.
+      discardValue(this.host, this.options, value);
+      attempt.finish();
+    } else {
+      const ending = { failed: false, value, sent: true } as const;
+      this.#settle(attempt, judge(this.host, this.options, ending), ending, undefined);
+    }
+  }
+
+  #rejected(attempt: ActiveAttempt, error: unknown): void {
+    attempt.end();
+    if (attempt.lease.settled) attempt.finish();
+    else {
+      const sent = attempt.sent !== false;
+      const report = judge(this.host, this.options, { failed: true, error, sent });
+      this.#settle(attempt, report, { failed: true, error }, undefined);
+    }
+  }
+
+  #timedOut(attempt: ActiveAttempt): void {
+    const nowMs = this.now();
+    const outcome = attempt.sent === false ? "unreached" : "failure";
+    const records = this.repeats?.records ?? [];
+    const error = timeoutError(this.host.name, attempt, outcome, nowMs, this.deadlineAtMs, records);
+    this.host.counters.timeouts++;
+    this.#setAside(attempt);
+    this.#settle(attempt, { outcome, origin: "local", errorCode: error.code }, { failed: true, error }, error);
+    attempt.abort(error);
+  }
+
+  #settle(attempt: ActiveAttempt, report: Report, ending: Ending<T>, timeout: FairleadError | undefined): void {
+    attempt.timer?.cancel();
+    const nowMs = this.now();
+    attempt.lease.settleAt(report, nowMs);
+    if (report.outcome === "success") {
+      this.#hedging?.observe(nowMs - attempt.lease.startedAtMs, nowMs);
+      this.succeeded({ attempt, report, ending });
+    } else this.unsuccessful({ attempt, report, ending }, timeout, nowMs);
+  }
+
+  /** Another attempt takes its place, or the call is done with it. */
+  #setAside(attempt: ActiveAttempt): void {
+    this.#others ??= new Set();
+    this.#others.add(attempt);
+    if (attempt === this.#attempt) this.#attempt = undefined;
+  }
+
+  /** Its lease is back. */
+  protected forget(attempt: ActiveAttempt): void {
+    attempt.paidBy?.ended();
+    if (attempt === this.#attempt) this.#attempt = undefined;
+    this.#others?.delete(attempt);
+  }
+
+  /** No answer is held or under way, but for attempts that the call is done with. */
+  protected get ended(): boolean {
+    return this.#attempt === undefined;
+  }
+
+  /** No lease is out. */
+  protected get allBack(): boolean {
+    return this.#attempt === undefined && (this.#others === undefined || this.#others.size === 0);
+  }
+
+  /** Attempts that have no verdict yet. */
+  protected get running(): readonly ActiveAttempt[] {
+    return this.#all().filter(({ lease }) => !lease.settled);
+  }
+
+  /** Also ends the body of an answer that is still held. */
+  protected abortAll(reason: unknown): void {
+    for (const attempt of this.#all()) attempt.abort(reason);
+  }
+
+  /** Gives places back though somebody still holds them. */
+  protected releaseAll(): void {
+    for (const attempt of this.#all()) attempt.releaseNow();
+  }
+
+  /** Gives every attempt without a verdict this one. */
+  protected settleRunning(report: Report): void {
+    this.stopHedging();
+    for (const attempt of this.running) {
+      attempt.timer?.cancel();
+      attempt.lease.settle(report);
+      attempt.finish();
+    }
+  }
+
+  #all(): readonly ActiveAttempt[] {
+    const others = this.#others === undefined ? [] : [...this.#others];
+    return this.#attempt === undefined ? others : [this.#attempt, ...others];
+  }
+
+  // Hedging
+
+  /** Unless there is an answer by then, another attempt is made beside it. */
+  #hedgeLater(hedging: Hedging, nowMs: number): void {
+    this.stopHedging();
+    if (this.#hedges >= hedging.limit) return;
+    const delayMs = hedging.delayMs(nowMs);
+    if (delayMs !== undefined) this.#hedgeTimer = this.host.clock.schedule(delayMs, () => this.#hedge(hedging));
+  }
+
+  protected stopHedging(): void {
+    this.#hedgeTimer?.cancel();
+    this.#hedgeTimer = undefined;
+  }
+
+  #hedge(hedging: Hedging): void {
+    const nowMs = this.now();
+    const { running } = this;
+    if (running.length === 0 || this.host.upstream.closing) return;
+    for (const { backend } of running) this.request = withTried(this.request, backend);
+    const lease = this.host.hedgeLease(hedging, this.request, nowMs);
+    if (lease === undefined) return;
+    this.#hedges++;
+    this.attemptOn(lease, nowMs);
+  }
+
+  /** One of several rivals has won: the others are ended, which blames nobody, and it alone is heard of from now on. */
+  protected endRivalsOf(winner: ActiveAttempt): void {
+    this.stopHedging();
+    if (this.#others === undefined) return;
+    const losers = this.running;
+    if (winner !== this.#attempt) {
+      if (this.#attempt !== undefined) this.#setAside(this.#attempt);
+      this.#others.delete(winner);
+      this.#attempt = winner;
+    }
+    this.settleRunning(IGNORED);
+    for (const loser of losers) loser.abort(new DOMException("another attempt was faster", "AbortError"));
+  }
+}

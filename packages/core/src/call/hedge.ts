@@ -1,0 +1,40 @@
+import type { CallOptions } from "./attempt.ts";
+import type { CallHost } from "./call-host.ts";
+
+/** When a second attempt is made beside one that takes long, for one upstream. */
+export interface Hedging {
+  /** Attempts beside the first of a call. */
+  readonly limit: number;
+  /** A call begins that may be hedged. */
+  deposit(nowMs: number): void;
+  /** How long an attempt is waited for, milliseconds; `undefined`: not enough is known yet. */
+  delayMs(nowMs: number): number | undefined;
+  /** An attempt has succeeded after so many milliseconds. */
+  observe(latencyMs: number, nowMs: number): void;
+  /** Takes one attempt out of the budget; false if there is none left. */
+  withdraw(nowMs: number): boolean;
+  /** Nobody took it. */
+  giveBack(nowMs: number): void;
+}
+
+/** A rule for hedging, such as `hedging({ delayMs: 50 })`. */
+export interface HedgePolicy {
+  readonly name: string;
+  /** Calls that are not idempotent are never hedged, unless this is false. */
+  readonly idempotentOnly: boolean;
+  /** Asked for each call: the state of one upstream, made when first asked for. */
+  of(upstream: object, nowMs: number): Hedging;
+}
+
+/** How a call is hedged; `undefined`: not at all. */
+export function hedgingOf(
+  host: CallHost,
+  { hedge = host.settings.hedge, idempotent }: Pick<CallOptions<never>, "hedge" | "idempotent">,
+  nowMs: number,
+): Hedging | undefined {
+  if (hedge === undefined || hedge === false) return undefined;
+  if (hedge.idempotentOnly && idempotent !== true) return undefined;
+  const hedging = hedge.of(host.upstream, nowMs);
+  hedging.deposit(nowMs);
+  return hedging;
+}
