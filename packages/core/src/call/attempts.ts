@@ -1,4 +1,3 @@
-import type { Timer } from "../clock.ts";
 import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
@@ -6,7 +5,7 @@ import type { Attempt, CallOptions } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import type { CallHost } from "./call-host.ts";
 import type { Ending, Last } from "./ending.ts";
-import { type Hedging, hedgingOf } from "./hedge.ts";
+import { type Rivals, rivalsOf } from "./hedge.ts";
 import type { ActiveLease } from "./lease.ts";
 import { IGNORED, type Report } from "./outcome.ts";
 import { type Repeats, timeoutError } from "./repeats.ts";
@@ -30,10 +29,8 @@ export abstract class CallAttempts<T> implements AttemptOwner {
   #count = 0;
   /** Beside it: rivals in a hedge, and attempts that the call is done with, but whose leases are not back. */
   #others: Set<ActiveAttempt> | undefined = undefined;
-  readonly #hedging: Hedging | undefined;
-  /** Until the next rival. */
-  #hedgeTimer: Timer | undefined = undefined;
-  #hedges = 0;
+  /** Of a call that may be hedged. */
+  readonly #rivals: Rivals | undefined;
 
   constructor(host: CallHost, run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>, nowMs: number) {
     this.host = host;
@@ -41,12 +38,12 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     this.options = options;
     const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
     this.deadlineAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
-    this.#hedging = hedgingOf(host, options, nowMs);
+    this.#rivals = rivalsOf(host, options, nowMs);
     this.request = pickRequestOf(options);
   }
 
   /** It has its verdict: a success. */
-  protected abstract succeeded(last: Last<T>): void;
+  protected abstract succeeded(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void;
   /** It has its verdict, and that is none. `timeout`: the error that ended it, if time did. */
   protected abstract unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void;
   abstract attemptReleased(attempt: ActiveAttempt): void;
@@ -67,7 +64,7 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     if (giveUpAtMs !== Number.POSITIVE_INFINITY) {
       attempt.timer = this.host.clock.schedule(giveUpAtMs - nowMs, () => this.#timedOut(attempt));
     }
-    if (this.#hedging !== undefined) this.#hedgeLater(this.#hedging, nowMs);
+    if (this.#rivals !== undefined) this.#hedgeLater(this.#rivals, nowMs);
     attempt.start(this.run).then(
       (value) => this.#fulfilled(attempt, value),
       (error: unknown) => this.#rejected(attempt, error),
@@ -117,8 +114,8 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     const nowMs = this.now();
     attempt.lease.settleAt(report, nowMs);
     if (report.outcome === "success") {
-      this.#hedging?.observe(nowMs - attempt.lease.startedAtMs, nowMs);
-      this.succeeded({ attempt, report, ending });
+      this.#rivals?.hedging.observe(nowMs - attempt.lease.startedAtMs, nowMs);
+      this.succeeded(attempt, ending, report);
     } else this.unsuccessful({ attempt, report, ending }, timeout, nowMs);
   }
 
@@ -179,26 +176,25 @@ export abstract class CallAttempts<T> implements AttemptOwner {
   // Hedging
 
   /** Unless there is an answer by then, another attempt is made beside it. */
-  #hedgeLater(hedging: Hedging, nowMs: number): void {
+  #hedgeLater(rivals: Rivals, nowMs: number): void {
     this.stopHedging();
-    if (this.#hedges >= hedging.limit) return;
-    const delayMs = hedging.delayMs(nowMs);
-    if (delayMs !== undefined) this.#hedgeTimer = this.host.clock.schedule(delayMs, () => this.#hedge(hedging));
+    if (rivals.count >= rivals.hedging.limit) return;
+    const delayMs = rivals.hedging.delayMs(nowMs);
+    if (delayMs !== undefined) rivals.timer = this.host.clock.schedule(delayMs, () => this.#hedge(rivals));
   }
 
   protected stopHedging(): void {
-    this.#hedgeTimer?.cancel();
-    this.#hedgeTimer = undefined;
+    this.#rivals?.timer?.cancel();
   }
 
-  #hedge(hedging: Hedging): void {
+  #hedge(rivals: Rivals): void {
     const nowMs = this.now();
     const { running } = this;
     if (running.length === 0 || this.host.upstream.closing) return;
     for (const { backend } of running) this.request = withTried(this.request, backend);
-    const lease = this.host.hedgeLease(hedging, this.request, nowMs);
+    const lease = this.host.hedgeLease(rivals.hedging, this.request, nowMs);
     if (lease === undefined) return;
-    this.#hedges++;
+    rivals.count++;
     this.attemptOn(lease, nowMs);
   }
 

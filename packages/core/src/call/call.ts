@@ -6,7 +6,7 @@ import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
-import { IGNORED } from "./outcome.ts";
+import { IGNORED, type Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
 import { lastResort, withTried } from "./request.ts";
@@ -78,7 +78,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   protected unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void {
     this.repeats ??= new Repeats(this.host, this.options);
     const wanted = this.repeats.wanted(last, timeout, nowMs);
-    if (wanted === undefined) this.#answer(last);
+    if (wanted === undefined) this.#answer(last.attempt, last.ending, last.report);
     else {
       this.request = withTried(this.request, last.attempt.backend);
       this.#replaced = last;
@@ -135,23 +135,21 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   /** Nothing is left to try: the last answer, or an error that names every attempt. */
-  #exhausted(last: Last<T>): void {
+  #exhausted({ attempt, report, ending }: Last<T>): void {
     this.#replaced = undefined;
-    const { ending } = last;
-    if (!ending.failed) this.#answer(last);
-    else
-      this.#answer({ ...last, ending: { failed: true, error: this.repeats?.exhausted(ending.error) ?? ending.error } });
+    if (!ending.failed) this.#answer(attempt, ending, report);
+    else this.#answer(attempt, { failed: true, error: this.repeats?.exhausted(ending.error) ?? ending.error }, report);
   }
 
   // The answer
 
-  protected succeeded(last: Last<T>): void {
+  protected succeeded(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     this.host.counters.succeeded++;
-    if (!last.ending.failed) observeSuccess(this.host, this.options, last.ending.value);
-    this.#answer(last);
+    if (!ending.failed) observeSuccess(this.host, this.options, ending.value);
+    this.#answer(attempt, ending, report);
   }
 
-  #answer({ attempt, ending, report }: Last<T>): void {
+  #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
     this.endRivalsOf(attempt);
     if (report.outcome === "success" || report.outcome === "ignored") this.#conclude(ending);

@@ -1,3 +1,4 @@
+import type { Timer } from "../clock.ts";
 import type { CallOptions } from "./attempt.ts";
 import type { CallHost } from "./call-host.ts";
 
@@ -26,15 +27,23 @@ export interface HedgePolicy {
   of(upstream: object, nowMs: number): Hedging;
 }
 
-/** How a call is hedged; `undefined`: not at all. */
-export function hedgingOf(
+/** What a call that may be hedged keeps of it. */
+export interface Rivals {
+  readonly hedging: Hedging;
+  /** Until the next one. */
+  timer: Timer | undefined;
+  count: number;
+}
+
+/** `undefined`: the call is not hedged. */
+export function rivalsOf(
   host: CallHost,
   { hedge = host.settings.hedge, idempotent }: Pick<CallOptions<never>, "hedge" | "idempotent">,
   nowMs: number,
-): Hedging | undefined {
+): Rivals | undefined {
   if (hedge === undefined || hedge === false) return undefined;
   if (hedge.idempotentOnly && idempotent !== true) return undefined;
   const hedging = hedge.of(host.upstream, nowMs);
   hedging.deposit(nowMs);
-  return hedging;
+  return { hedging, timer: undefined, count: 0 };
 }
