@@ -17,6 +17,7 @@ export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
 export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
+export { type OutcomeRules, outcomeRules } from "./call/outcome-rules.ts";
 export type { QueueOptions } from "./call/queue-settings.ts";
 export type { RetryOptions } from "./call/retry-settings.ts";
 export {

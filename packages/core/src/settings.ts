@@ -1,5 +1,5 @@
 import { type BudgetSettings, resolveBudget } from "./call/budget-settings.ts";
-import type { Classifier } from "./call/classifier.ts";
+import { CLASSIFIER, type Classifier } from "./call/classifier.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
 import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
@@ -108,7 +108,7 @@ export function resolveCallSettings(
     deadlineMs: check.optional("deadlineMs", input["deadlineMs"], expected.durationOrOff) ?? base.deadlineMs,
     bodyIdleTimeoutMs:
       check.optional("bodyIdleTimeoutMs", input["bodyIdleTimeoutMs"], expected.durationOrOff) ?? base.bodyIdleTimeoutMs,
-    classify: (check.optional("classify", input["classify"], expected.func) as Classifier | undefined) ?? base.classify,
+    classify: check.optional("classify", input["classify"], CLASSIFIER) ?? base.classify,
   };
 }
 

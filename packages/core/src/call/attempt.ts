@@ -31,6 +31,7 @@ export interface CallOptions<T> {
   readonly kind?: RequestKind | undefined;
   /** Whether repeating the call does no harm. Default `false`: only attempts that were never sent are repeated. */
   readonly idempotent?: boolean | undefined;
+  /** `outcomeRules({ … })` or a function. Not asked about attempts that time out or that the caller aborts. */
   readonly classify?: Classifier | undefined;
   /** An adapter's own verdict, in place of the built-in one: asked when no `classify` has a say. */
   readonly judge?: ((result: AttemptResult) => Report) | undefined;

@@ -1,5 +1,6 @@
 import { expected, OptionCheck } from "../options.ts";
 import type { CallOptions } from "./attempt.ts";
+import { CLASSIFIER } from "./classifier.ts";
 import { checkRetry } from "./retry-settings.ts";
 
 const KEYS: readonly (keyof CallOptions<unknown>)[] = [
@@ -24,7 +25,7 @@ export function checkCallOptions(where: string, options: object, also: readonly 
   const check = new OptionCheck();
   const input = check.record("", options, [...KEYS, ...also]) ?? {};
   check.optional("attemptTimeoutMs", input["attemptTimeoutMs"], expected.durationOrOff);
-  check.optional("classify", input["classify"], expected.func);
+  check.optional("classify", input["classify"], CLASSIFIER);
   check.optional("deadlineMs", input["deadlineMs"], expected.durationOrOff);
   check.optional("hashKey", input["hashKey"], expected.anyText);
   check.optional("idempotent", input["idempotent"], expected.boolean);

@@ -1,4 +1,5 @@
-import { type Outcome, type Report, SUCCESS } from "./outcome.ts";
+import type { Expected } from "../options.ts";
+import { OUTCOMES, type Outcome, type Report, SUCCESS } from "./outcome.ts";
 
 /** How an attempt ended, as the function that made it saw it. */
 export interface AttemptResult {
@@ -11,8 +12,16 @@ export interface AttemptResult {
   readonly sent: boolean;
 }
 
-/** Decides who is to blame. `undefined` leaves it to the next in line: option of the call, of the balancer, built-in. */
-export type Classifier = (result: AttemptResult) => Report | Outcome | undefined;
+/**
+ * Decides who is to blame. `standard` is the built-in verdict, an adapter's included; `undefined` leaves it to the next in
+ * line: option of the call, of the balancer, built-in.
+ */
+export type Classifier = (result: AttemptResult, standard: Report) => Report | Outcome | undefined;
+
+export const CLASSIFIER: Expected<Classifier> = {
+  description: "a function, such as outcomeRules({ … })",
+  accepts: (value: unknown): value is Classifier => typeof value === "function",
+};
 
 /** Errors that say no connection came about, so that nothing was sent: libuv's, undici's, the TLS handshake's. */
 const UNREACHED_CODES: ReadonlySet<string> = new Set([
@@ -71,10 +80,12 @@ export function toReport(verdict: Report | Outcome): Report {
   return typeof verdict === "string" ? { outcome: verdict } : verdict;
 }
 
-const OUTCOMES: ReadonlySet<unknown> = new Set<Outcome>(["success", "failure", "overload", "unreached", "ignored"]);
+function isOutcome(value: unknown): value is Outcome {
+  return OUTCOMES.some((outcome) => outcome === value);
+}
 
 /** Whether user code gave an answer that can be used. */
 export function isReport(verdict: unknown): verdict is Report | Outcome {
-  if (typeof verdict === "string") return OUTCOMES.has(verdict);
-  return typeof verdict === "object" && verdict !== null && OUTCOMES.has((verdict as Report).outcome);
+  if (typeof verdict === "string") return isOutcome(verdict);
+  return typeof verdict === "object" && verdict !== null && isOutcome((verdict as Report).outcome);
 }
