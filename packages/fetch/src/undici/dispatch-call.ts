@@ -7,7 +7,7 @@ import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import type { DispatchOptions, Handler } from "./handler.ts";
-import { givenHeader, withHeaders } from "./headers.ts";
+import { givenHeader, lastingHeaders, withHeaders } from "./headers.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
 
@@ -55,12 +55,13 @@ export class DispatchCall {
     this.handler = handler;
     this.#hopTo = hopTo;
     this.#onDone = onDone;
-    const { method, headers, body } = options;
+    const { method, body } = options;
+    const headers = lastingHeaders(options.headers);
     const said = policy.of(undefined);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
-    this.#options =
-      key === undefined ? options : { ...options, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
+    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
+    this.#options = sent === options.headers ? options : { ...options, headers: sent ?? null };
     this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
   }
 

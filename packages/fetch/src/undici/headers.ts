@@ -16,6 +16,11 @@ export function headerOf(headers: unknown, name: string): string | undefined {
   return typeof first === "string" ? first : undefined;
 }
 
+/** A request's headers in a form that can be read for each attempt: an iterator is used up by the first. */
+export function lastingHeaders(headers: RequestHeaders): RequestHeaders {
+  return typeof headers === "object" && headers !== null && "next" in headers ? withHeaders(headers, {}) : headers;
+}
+
 /** The value of a request's header, however the caller wrote the headers down; `name` is in lower case. */
 export function givenHeader(headers: RequestHeaders, name: string): string | undefined {
   for (const [given, value] of entriesOf(headers)) {

@@ -9,7 +9,7 @@ import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { logicalUrl } from "../target.ts";
-import { givenHeader, headerOf, withHeaders } from "./headers.ts";
+import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
 import { type Pools, poolsOf } from "./pools.ts";
 import { RequestExchange } from "./request-exchange.ts";
@@ -82,8 +82,10 @@ class RequestClient {
     if (fairlead !== undefined) checkInit(fairlead);
     const said = this.#policy.of(fairlead);
     const method = own.method ?? (body === undefined || body === null ? "GET" : "PUT");
-    const key = this.#policy.keyOf(said, method, () => givenHeader(own.headers, IDEMPOTENCY_KEY));
-    const options = key === undefined ? own : { ...own, headers: withHeaders(own.headers, { [IDEMPOTENCY_KEY]: key }) };
+    const headers = lastingHeaders(own.headers);
+    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
+    const options = sent === own.headers ? own : { ...own, headers: sent ?? null };
     const oneShot = oneShotOf(body);
     const answer = this.#balancer.call<Data>(
       (attempt) => this.#attempt(attempt, path, method, options, said?.propagate === true, oneShot),

@@ -1,12 +1,13 @@
 import { text } from "node:stream/consumers";
 import type { Balancer } from "@fairlead/core";
 import { Agent, type Dispatcher, type Pool, fetch as undiciFetch, request as undiciRequest } from "undici";
-import { createFetch, type FairleadInit } from "../../src/index.ts";
+import { type ClientOptions, createFetch, type FairleadInit } from "../../src/index.ts";
 import { BalancedDispatcher, balance, createRequest, undiciTransport } from "../../src/undici/index.ts";
 
 interface TestInit {
   readonly method?: string;
   readonly body?: string | null;
+  readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
   readonly fairlead?: FairleadInit;
 }
@@ -21,26 +22,32 @@ export interface TestClient {
   readonly name: string;
   /** Whether it knows for sure what was never sent. */
   readonly knowsSent: boolean;
-  connect(balancer: Balancer, pool?: Pool.Options): (path: string, init?: TestInit) => Promise<Answer>;
+  connect(
+    balancer: Balancer,
+    pool?: Pool.Options,
+    options?: ClientOptions,
+  ): (path: string, init?: TestInit) => Promise<Answer>;
 }
 
 const plain: TestClient = {
   name: "createFetch",
   knowsSent: false,
-  connect: (balancer) => createFetch(balancer),
+  connect: (balancer, _pool, options) => createFetch(balancer, options),
 };
 
 const undici: TestClient = {
   name: "createFetch(undiciTransport)",
   knowsSent: true,
-  connect: (balancer, pool) => createFetch(balancer, { fetch: undiciTransport(balancer, { pool }) }),
+  connect: (balancer, pool, options) =>
+    createFetch(balancer, { ...options, fetch: undiciTransport(balancer, { pool }) }),
 };
 
 const undiciOwn: TestClient = {
   name: "createFetch(undiciTransport(undici.fetch))",
   knowsSent: true,
-  connect: (balancer, pool) =>
+  connect: (balancer, pool, options) =>
     createFetch(balancer, {
+      ...options,
       fetch: undiciTransport(balancer, { pool, fetch: undiciFetch as unknown as typeof fetch }),
     }),
 };
@@ -48,8 +55,8 @@ const undiciOwn: TestClient = {
 const request: TestClient = {
   name: "createRequest",
   knowsSent: true,
-  connect: (balancer, pool) => {
-    const send = createRequest(balancer, { pool });
+  connect: (balancer, pool, options) => {
+    const send = createRequest(balancer, { ...options, pool });
     return async (path, init) => answerOf(await send(path, init as never));
   },
 };
@@ -57,24 +64,23 @@ const request: TestClient = {
 const dispatcher: TestClient = {
   name: "undici.request through BalancedDispatcher",
   knowsSent: true,
-  connect: (balancer, pool) => through(balancer, new BalancedDispatcher(balancer, { pool })),
+  connect: (balancer, pool, options) => through(balancer, new BalancedDispatcher(balancer, { ...options, pool })),
 };
 
 const interceptor: TestClient = {
   name: "undici.request through balance()",
   knowsSent: true,
-  connect: (balancer, pool) => through(balancer, new Agent({ ...pool, headersTimeout: 0 }).compose(balance(balancer))),
+  connect: (balancer, pool, options) =>
+    through(balancer, new Agent({ ...pool, headersTimeout: 0 }).compose(balance(balancer, options))),
 };
 
 const fetched: TestClient = {
   name: "fetch through BalancedDispatcher",
   knowsSent: true,
-  connect: (balancer, pool) => {
-    const own = new BalancedDispatcher(balancer, { pool });
-    return (path, init = {}) => {
-      const { method, body, signal } = init;
-      return fetch(new URL(path, balancer.origin), { method, body, signal, dispatcher: own } as RequestInit);
-    };
+  connect: (balancer, pool, options) => {
+    const own = new BalancedDispatcher(balancer, { ...options, pool });
+    return (path, { fairlead: _, ...init } = {}) =>
+      fetch(new URL(path, balancer.origin), { ...init, dispatcher: own } as RequestInit);
   },
 };
 
@@ -82,8 +88,8 @@ const fetched: TestClient = {
 export const clients: readonly TestClient[] = [plain, undici, undiciOwn, request, dispatcher, interceptor, fetched];
 
 function through(balancer: Balancer, own: Dispatcher): ReturnType<TestClient["connect"]> {
-  return async (path, { method = "GET", body = null, signal = null } = {}) => {
-    const options = { method, body, signal, dispatcher: own };
+  return async (path, { method = "GET", body = null, signal = null, headers = {} } = {}) => {
+    const options = { method, body, signal, headers, dispatcher: own };
     return answerOf(await undiciRequest(new URL(path, balancer.origin), options));
   };
 }
