@@ -103,10 +103,15 @@ export {
 export {
   type BalancedFetch,
   type BalancedInit,
+  type ClientOptions,
   createFetch,
   type FairleadInit,
   type FetchInput,
   type FetchOptions,
+  fromIncoming,
+  type IdempotencyKey,
+  type IncomingCall,
+  type IncomingHeaders,
   type Transport,
   type TransportInit,
 } from "@fairlead/fetch";
