@@ -8,6 +8,8 @@ interface Reply {
 
 const IDEMPOTENT: CallOptions<Reply> = { idempotent: true };
 
+const fail = (): Promise<Reply> => Promise.reject(reset());
+
 describe("outcome rules", () => {
   it("judge what a call returns by its status: of balancer and call, the call's first", async () => {
     const { balancer } = world(1, { classify: outcomeRules({ statuses: { "404": "failure", "5xx": "overload" } }) });
@@ -44,7 +46,6 @@ describe("outcome rules", () => {
   it("hold for a derived balancer, and can be changed while calls are made", async () => {
     const { balancer } = world(1);
     const derived = balancer.derive({ classify: outcomeRules({ errors: { UND_ERR_SOCKET: "ignored" } }) });
-    const fail = (): Promise<Reply> => Promise.reject(reset());
     await rejection(derived.call(fail));
     await rejection(balancer.call(fail));
     expect(one(balancer, "a")).toMatchObject({ failures: 1, ignored: 1 });

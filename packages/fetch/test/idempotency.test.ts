@@ -23,10 +23,10 @@ async function arrange(options: Partial<BalancerOptions> = {}) {
   return { balancer: balancerOver([bad.url, good.url], { ...RETRY, ...options }), keys };
 }
 
-describe.each(clients)("through $name", ({ connect }) => {
+describe.each(clients)("through $name", (client) => {
   test("a POST with a key is sent again, with the same one; each call has its own", async () => {
     const { balancer, keys } = await arrange();
-    const call = connect(balancer, undefined, { idempotencyKey: true });
+    const call = client.connect(balancer, undefined, { idempotencyKey: true });
     for (let i = 0; i < 2; i++) expect((await call("/", { method: "POST" })).status).toBe(200);
     expect(keys).toHaveLength(4);
     expect(keys[0]).toMatch(/^"[\da-f]{32}"$/);
@@ -37,14 +37,14 @@ describe.each(clients)("through $name", ({ connect }) => {
 
   test("methods that are idempotent by themselves get no key", async () => {
     const { balancer, keys } = await arrange();
-    expect((await connect(balancer, undefined, { idempotencyKey: true })("/")).status).toBe(200);
+    expect((await client.connect(balancer, undefined, { idempotencyKey: true })("/")).status).toBe(200);
     expect(keys).toEqual([undefined, undefined]);
   });
 
   test("a function makes the key, once per call", async () => {
     const { balancer, keys } = await arrange();
     let made = 0;
-    const call = connect(balancer, undefined, { idempotencyKey: () => `key ${++made}` });
+    const call = client.connect(balancer, undefined, { idempotencyKey: () => `key ${++made}` });
     for (let i = 0; i < 2; i++) await call("/", { method: "POST", headers: { "x-other": "1" } });
     expect(keys).toEqual(["key 1", "key 1", "key 2", "key 2"]);
   });
@@ -53,19 +53,19 @@ describe.each(clients)("through $name", ({ connect }) => {
     const { balancer, keys } = await arrange();
     const mine = { method: "POST", headers: { "Idempotency-KEY": "mine" } };
     for (const idempotencyKey of [true, "given", () => "another"])
-      expect((await connect(balancer, undefined, { idempotencyKey })("/", mine)).status).toBe(200);
+      expect((await client.connect(balancer, undefined, { idempotencyKey })("/", mine)).status).toBe(200);
     expect(keys).toEqual(Array.from({ length: 6 }, () => "mine"));
     for (const idempotencyKey of [false, undefined])
-      expect((await connect(balancer, undefined, { idempotencyKey })("/", mine)).status).toBe(503);
+      expect((await client.connect(balancer, undefined, { idempotencyKey })("/", mine)).status).toBe(503);
     // No key was given.
-    const bare = connect(balancer, undefined, { idempotencyKey: "given" });
+    const bare = client.connect(balancer, undefined, { idempotencyKey: "given" });
     expect((await bare("/", { method: "POST" })).status).toBe(503);
     expect(keys.slice(6)).toEqual(["mine", "mine", undefined]);
   });
 
   test("a key does not make a call one that is repeated if it is said not to be idempotent", async () => {
     const { balancer, keys } = await arrange();
-    const call = connect(balancer, undefined, { idempotencyKey: true, idempotent: false });
+    const call = client.connect(balancer, undefined, { idempotencyKey: true, idempotent: false });
     expect((await call("/", { method: "POST" })).status).toBe(503);
     expect(keys).toEqual([expect.any(String)]);
   });
@@ -78,7 +78,7 @@ describe.each(clients)("through $name", ({ connect }) => {
         if (key === "broken") throw new TypeError("broken");
         return key as string;
       };
-      await expect(connect(balancer, undefined, { idempotencyKey })("/", { method: "POST" })).rejects.toThrow(
+      await expect(client.connect(balancer, undefined, { idempotencyKey })("/", { method: "POST" })).rejects.toThrow(
         TypeError,
       );
       expect([keys, balancer.snapshot().calls.calls]).toEqual([[], 0]);
@@ -87,7 +87,7 @@ describe.each(clients)("through $name", ({ connect }) => {
 
   test("the methods that are idempotent can be named", async () => {
     const { balancer } = await arrange();
-    const call = connect(balancer, undefined, { methods: ["patch", "GET"] });
+    const call = client.connect(balancer, undefined, { methods: ["patch", "GET"] });
     const statuses: Record<string, number> = {};
     for (const method of ["GET", "PATCH", "PUT", "POST"]) statuses[method] = (await call("/", { method })).status;
     expect(statuses).toEqual({ GET: 200, PATCH: 200, PUT: 503, POST: 503 });

@@ -25,12 +25,12 @@ async function arrange(delayMs = 0) {
 
 const RETRY = { backoffBaseMs: 0 };
 
-describe.each(clients)("through $name", ({ connect }) => {
+describe.each(clients)("through $name", (client) => {
   test("each attempt says its number and the time that it has left", async () => {
     const { backends, got } = await arrange(60);
     const balancer = balancerOver(backends, { retry: RETRY, attemptTimeoutMs: 4_000, deadlineMs: 2_000 });
     const lying = { headers: { [COUNT]: "7", [LEFT.toUpperCase()]: "99999999", "x-other": "1" } };
-    expect((await connect(balancer, undefined, { propagate: true })("/", lying)).status).toBe(200);
+    expect((await client.connect(balancer, undefined, { propagate: true })("/", lying)).status).toBe(200);
     expect(got.map((headers) => [headers[COUNT], headers["x-other"]])).toEqual([
       ["1", "1"],
       ["2", "1"],
@@ -43,8 +43,8 @@ describe.each(clients)("through $name", ({ connect }) => {
   test("an attempt without a limit says nothing of time, and nothing is said unless asked for", async () => {
     const { backends, got } = await arrange();
     const balancer = balancerOver(backends.slice(1), { attemptTimeoutMs: false, deadlineMs: false });
-    await connect(balancer, undefined, { propagate: true })("/");
-    await connect(balancer)("/");
+    await client.connect(balancer, undefined, { propagate: true })("/");
+    await client.connect(balancer)("/");
     expect(got.map((headers) => [headers[COUNT], headers[LEFT]])).toEqual([
       ["1", undefined],
       [undefined, undefined],
@@ -55,7 +55,7 @@ describe.each(clients)("through $name", ({ connect }) => {
     const { backends, got } = await arrange();
     const balancer = balancerOver(backends, { retry: RETRY });
     const incoming = fromIncoming({ [COUNT]: "2", [LEFT]: "1500" });
-    expect((await connect(balancer, undefined, { ...incoming, propagate: true })("/")).status).toBe(503);
+    expect((await client.connect(balancer, undefined, { ...incoming, propagate: true })("/")).status).toBe(503);
     expect(got).toHaveLength(1);
     expect(Number(got[0]?.[LEFT])).toBeLessThanOrEqual(1_500);
     expect(Number(got[0]?.[LEFT])).toBeGreaterThan(500);
@@ -65,11 +65,11 @@ describe.each(clients)("through $name", ({ connect }) => {
     const silent = await httpServer(() => {});
     const balancer = balancerOver([silent.url], { deadlineMs: 80 });
     const started = performance.now();
-    const long = connect(balancer, undefined, fromIncoming({ [LEFT]: "60000" }));
+    const long = client.connect(balancer, undefined, fromIncoming({ [LEFT]: "60000" }));
     await expect(long("/")).rejects.toThrow();
     expect(performance.now() - started).toBeLessThan(800);
     balancer.configure({ deadlineMs: 60_000 });
-    const short = connect(balancer, undefined, fromIncoming({ "grpc-timeout": "80m" }));
+    const short = client.connect(balancer, undefined, fromIncoming({ "grpc-timeout": "80m" }));
     await expect(short("/")).rejects.toThrow();
     balancer.configure({ deadlineMs: false, attemptTimeoutMs: false });
     await expect(short("/")).rejects.toThrow();

@@ -12,6 +12,12 @@ const failure = (classify: Classifier, error: unknown, sent = true) =>
   classify({ failed: true, error, sent }, { outcome: sent ? "failure" : "unreached", origin: "local" });
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 
+const outcomes = (entries: [string, Outcome][]): (string | undefined)[] =>
+  [403, 404, 411].map((status) => {
+    const report = answer(outcomeRules({ statuses: Object.fromEntries(entries) }), { status });
+    return (report as Report | undefined)?.outcome;
+  });
+
 describe("a rule for statuses", () => {
   const classify = outcomeRules({ statuses: { "404": "failure", "5xx": "success", "500-503": "overload" } });
 
@@ -34,11 +40,6 @@ describe("a rule for statuses", () => {
 
   it("is the more precise one, in whatever order they are written", () => {
     const rules = { "4xx": "ignored", "400-499": "overload", "400-410": "failure", "404": "success" } as const;
-    const outcomes = (entries: [string, Outcome][]): (string | undefined)[] =>
-      [403, 404, 411].map((status) => {
-        const report = answer(outcomeRules({ statuses: Object.fromEntries(entries) }), { status });
-        return (report as Report | undefined)?.outcome;
-      });
     const entries = Object.entries(rules) as [string, Outcome][];
     fc.assert(
       fc.property(fc.shuffledSubarray(entries, { minLength: 4 }), (shuffled) => {
@@ -88,19 +89,19 @@ describe("a rule for errors", () => {
   });
 });
 
-describe("rules that are wrong", () => {
-  const problems = (rules: unknown): string[] => {
-    try {
-      outcomeRules(rules as OutcomeRules);
-      return [];
-    } catch (error) {
-      expect(error).toBeInstanceOf(FairleadError);
-      return (error as FairleadError).problems.map(
-        ({ path, got, didYouMean }) => `${path}: ${got}${didYouMean === undefined ? "" : ` (${didYouMean}?)`}`,
-      );
-    }
-  };
+const problems = (rules: unknown): string[] => {
+  try {
+    outcomeRules(rules as OutcomeRules);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(FairleadError);
+    return (error as FairleadError).problems.map(
+      ({ path, got, didYouMean }) => `${path}: ${got}${didYouMean === undefined ? "" : ` (${didYouMean}?)`}`,
+    );
+  }
+};
 
+describe("rules that are wrong", () => {
   it("are all named at once, with what was probably meant", () => {
     const rules = {
       status: {},

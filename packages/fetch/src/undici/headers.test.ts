@@ -17,7 +17,7 @@ describe("the headers of a request", () => {
       expect.arrayContaining(["x-key", "x-new"]),
     );
     expect([givenHeader(all, "x-key"), givenHeader(all, "x-new")]).toEqual(["9", "8"]);
-    expect(all.filter((item) => String(item).toLowerCase() === "x-key")).toHaveLength(1);
+    expect(all.filter((item) => /^x-key$/i.test(item))).toHaveLength(1);
   });
 
   test("keep what they say twice", () => {

@@ -79,8 +79,7 @@ const fetched: TestClient = {
   knowsSent: true,
   connect: (balancer, pool, options) => {
     const own = new BalancedDispatcher(balancer, { ...options, pool });
-    return (path, { fairlead: _, ...init } = {}) =>
-      fetch(new URL(path, balancer.origin), { ...init, dispatcher: own } as RequestInit);
+    return (path, init) => fetch(new URL(path, balancer.origin), { ...init, dispatcher: own } as RequestInit);
   },
 };
 
