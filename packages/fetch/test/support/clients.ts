@@ -1,6 +1,7 @@
 import { text } from "node:stream/consumers";
 import type { Balancer } from "@fairlead/core";
 import { Agent, type Dispatcher, type Pool, fetch as undiciFetch, request as undiciRequest } from "undici";
+import * as undici7 from "undici7";
 import { type ClientOptions, createFetch, type FairleadInit } from "../../src/index.ts";
 import { BalancedDispatcher, balance, createRequest, undiciTransport } from "../../src/undici/index.ts";
 
@@ -74,6 +75,17 @@ const interceptor: TestClient = {
     through(balancer, new Agent({ ...pool, headersTimeout: 0 }).compose(balance(balancer, options))),
 };
 
+/** Over connections of undici 7, whose errors are not all those of 8. */
+const interceptor7: TestClient = {
+  name: "undici 7's request through balance()",
+  knowsSent: true,
+  connect: (balancer, pool, options) => {
+    const agent = new undici7.Agent({ ...(pool as unknown as undici7.Agent.Options), headersTimeout: 0 });
+    const own = agent.compose(balance(balancer, options) as unknown as undici7.Dispatcher.DispatcherComposeInterceptor);
+    return through(balancer, own as unknown as Dispatcher, undici7.request as unknown as typeof undiciRequest);
+  },
+};
+
 const fetched: TestClient = {
   name: "fetch through BalancedDispatcher",
   knowsSent: true,
@@ -84,12 +96,25 @@ const fetched: TestClient = {
 };
 
 /** Every way there is. */
-export const clients: readonly TestClient[] = [plain, undici, undiciOwn, request, dispatcher, interceptor, fetched];
+export const clients: readonly TestClient[] = [
+  plain,
+  undici,
+  undiciOwn,
+  request,
+  dispatcher,
+  interceptor,
+  interceptor7,
+  fetched,
+];
 
-function through(balancer: Balancer, own: Dispatcher): ReturnType<TestClient["connect"]> {
+function through(
+  balancer: Balancer,
+  own: Dispatcher,
+  request: typeof undiciRequest = undiciRequest,
+): ReturnType<TestClient["connect"]> {
   return async (path, { method = "GET", body = null, signal = null, headers = {} } = {}) => {
     const options = { method, body, signal, headers, dispatcher: own };
-    return answerOf(await undiciRequest(new URL(path, balancer.origin), options));
+    return answerOf(await request(new URL(path, balancer.origin), options));
   };
 }
 
