@@ -39,7 +39,7 @@ export interface DeriveOptions {
   readonly deadlineMs?: number | false | undefined;
   /** Milliseconds without a byte of the body. For transports. Default 300,000. */
   readonly bodyIdleTimeoutMs?: number | false | undefined;
-  /** Overrules the built-in verdicts; `undefined` leaves one to them. */
+  /** Overrules the built-in verdicts: `outcomeRules({ … })` or a function; `undefined` leaves one to them. */
   readonly classify?: Classifier | undefined;
   /** Asks another backend as well when one takes long: `hedging({ … })`. Default: never. */
   readonly hedge?: false | HedgePolicy | undefined;

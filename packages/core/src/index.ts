@@ -24,6 +24,7 @@ export type { HedgePolicy, Hedging } from "./call/hedge.ts";
 export { type HedgingOptions, hedging } from "./call/hedging.ts";
 export { type LastGoodOptions, lastGood } from "./call/last-good.ts";
 export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
+export { type OutcomeRules, outcomeRules } from "./call/outcome-rules.ts";
 export type { QueueOptions } from "./call/queue-settings.ts";
 export type { FailedAttempt, RetryOptions } from "./call/retry-settings.ts";
 export {

@@ -206,7 +206,7 @@ function kindOf(value: unknown): string {
 }
 
 /** The key with the fewest edits, if that is less than half of the name. */
-function nearest(name: string, keys: readonly string[]): string | undefined {
+export function nearest(name: string, keys: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.max(2, Math.floor(name.length * 0.45)) + 1;
   for (const key of keys) {

@@ -1,5 +1,5 @@
 import { type BudgetSettings, resolveBudget } from "./call/budget-settings.ts";
-import type { Classifier } from "./call/classifier.ts";
+import { CLASSIFIER, type Classifier } from "./call/classifier.ts";
 import type { Fallback } from "./call/fallback.ts";
 import type { HedgePolicy } from "./call/hedge.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
@@ -117,7 +117,7 @@ export function resolveCallSettings(
     deadlineMs: check.optional("deadlineMs", input["deadlineMs"], expected.durationOrOff) ?? base.deadlineMs,
     bodyIdleTimeoutMs:
       check.optional("bodyIdleTimeoutMs", input["bodyIdleTimeoutMs"], expected.durationOrOff) ?? base.bodyIdleTimeoutMs,
-    classify: (check.optional("classify", input["classify"], expected.func) as Classifier | undefined) ?? base.classify,
+    classify: check.optional("classify", input["classify"], CLASSIFIER) ?? base.classify,
     hedge: switchable(check, "hedge", input["hedge"], "of", "hedging({ percentile: 95 })", base.hedge),
     fallback: switchable(check, "fallback", input["fallback"], "answer", "fallbackTo(balancer)", base.fallback),
   };

@@ -57,6 +57,21 @@ describe("fairlead", () => {
     expect(own).toHaveBeenCalledWith("http://orders/a", expect.anything());
   });
 
+  test("says to backends what it is told to, by each of its clients", async () => {
+    const seen: unknown[] = [];
+    server.removeAllListeners("request").on("request", ({ headers }, response) => {
+      seen.push([headers["idempotency-key"], headers["x-envoy-attempt-count"]]);
+      response.end();
+    });
+    const orders = make({ idempotencyKey: () => "order 7", propagate: true, methods: ["GET"] });
+    await (await orders.fetch("/", { method: "PUT" })).text();
+    await (await orders.request("/", { method: "PUT" })).body.text();
+    await (await fetch("http://orders/", { method: "PUT", dispatcher: orders.dispatcher } as RequestInit)).text();
+    expect(seen).toEqual(Array.from({ length: 3 }, () => ["order 7", "1"]));
+    expect(() => make({ idempotencyKey: "the same for all" })).toThrow(/idempotencyKey/);
+    expect(() => make({ methods: "GET" as never })).toThrow(/methods: got "GET"/);
+  });
+
   test("takes every option of a balancer, and names all that is wrong with them at once", () => {
     expect(make({ strategy: roundRobin(), origin: "https://orders.test" })).toMatchObject({
       origin: "https://orders.test",

@@ -1,8 +1,11 @@
 import { type Balancer, type BalancerOptions, createBalancer, FairleadError } from "@fairlead/core";
-import { type BalancedFetch, createFetch } from "@fairlead/fetch";
+import { type BalancedFetch, type ClientOptions, checkClientOptions, createFetch } from "@fairlead/fetch";
 import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
 
-export interface FairleadOptions extends BalancerOptions {
+/** What every call of `.fetch`, `.request` and `.dispatcher` has in common; the rest of `ClientOptions` is a balancer's too. */
+type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "methods" | "propagate">;
+
+export interface FairleadOptions extends BalancerOptions, CallDefaults {
   /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
   readonly fetch?: typeof fetch | undefined;
 }
@@ -23,15 +26,17 @@ export interface Fairlead extends Balancer {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
 export function fairlead(options: FairleadOptions): Fairlead {
-  const { fetch: underneath, ...balancerOptions } = options ?? {};
+  const { fetch: underneath, idempotencyKey, methods, propagate, ...balancerOptions } = options ?? {};
+  const calls: CallDefaults = { idempotencyKey, methods, propagate };
   if (underneath !== undefined && typeof underneath !== "function") {
     throw new FairleadError("FAIRLEAD_ERR_CONFIG", `fairlead: fetch: expected a function`);
   }
+  checkClientOptions("fairlead", calls);
   const balancer = createBalancer(balancerOptions);
   return withLazy(balancer, {
-    fetch: () => createFetch(balancer, { fetch: undiciTransport(balancer, { fetch: underneath }) }),
-    request: () => createRequest(balancer),
-    dispatcher: () => new BalancedDispatcher(balancer),
+    fetch: () => createFetch(balancer, { ...calls, fetch: undiciTransport(balancer, { fetch: underneath }) }),
+    request: () => createRequest(balancer, calls),
+    dispatcher: () => new BalancedDispatcher(balancer, calls),
   });
 }
 

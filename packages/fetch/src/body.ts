@@ -1,3 +1,5 @@
+import { blameNobody } from "./classify.ts";
+
 type Chunk = Uint8Array<ArrayBuffer>;
 type OneShotSource = ReadableStream | AsyncIterable<unknown> | Iterable<unknown>;
 
@@ -100,8 +102,11 @@ export class OneShotBody {
   }
 }
 
+/** Somebody's classifier has asked for an attempt that can't be made; its backend has nothing to do with that. */
 export function alreadyRead(): TypeError {
-  return new TypeError("The body was read by an earlier attempt, and can't be sent again");
+  const error = new TypeError("The body was read by an earlier attempt, and can't be sent again");
+  blameNobody(error);
+  return error;
 }
 
 function pullerOf(source: OneShotSource): Puller {

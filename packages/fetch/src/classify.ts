@@ -14,6 +14,42 @@ const CALLERS_MISTAKES: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * Errors beside the core's that say that a request was never sent: the rest of what is wrong with a certificate (OpenSSL's
+ * names, as Node has them), which is looked at before a connection is used; and HTTP/2 streams that were never opened.
+ */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  "CERT_CHAIN_TOO_LONG",
+  "CERT_NOT_YET_VALID",
+  "CERT_REJECTED",
+  "CERT_REVOKED",
+  "CERT_SIGNATURE_FAILURE",
+  "CERT_UNTRUSTED",
+  "CRL_HAS_EXPIRED",
+  "CRL_NOT_YET_VALID",
+  "CRL_SIGNATURE_FAILURE",
+  "HOSTNAME_MISMATCH",
+  "INVALID_CA",
+  "INVALID_PURPOSE",
+  "PATH_LENGTH_EXCEEDED",
+  "UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY",
+  "UNABLE_TO_DECRYPT_CERT_SIGNATURE",
+  "UNABLE_TO_DECRYPT_CRL_SIGNATURE",
+  "UNABLE_TO_GET_CRL",
+  "ERR_TLS_CERT_SIGNATURE_ALGORITHM_UNSUPPORTED",
+  "UND_ERR_PRX_TLS",
+  "ERR_HTTP2_GOAWAY_SESSION",
+  "ERR_HTTP2_INVALID_SESSION",
+  "ERR_HTTP2_OUT_OF_STREAMS",
+]);
+
+/**
+ * TLS alerts that answer a ClientHello, before which nothing is sent (RFC 8446 §6.2). The names differ by OpenSSL's version:
+ * `ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE`, `ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE`.
+ */
+const HANDSHAKE_ALERT =
+  /^ERR_SSL_.*(?:HANDSHAKE_FAILURE|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|INSUFFICIENT_SECURITY|UNRECOGNIZED_NAME|NO_APPLICATION_PROTOCOL)$/;
+
+/**
  * What a status says of the backend that sent it. Whether the call is repeated is another question, which the core
  * answers (`retry.statusCodes`).
  *
@@ -39,7 +75,7 @@ function outcomeOf(status: number): Outcome {
   return status < 500 || status === 501 || status === 505 ? "success" : "failure";
 }
 
-/** Errors that came after a backend had done its work. */
+/** Errors that no backend has anything to do with. */
 const blameless = new WeakSet<object>();
 
 /** Says of an error that the attempt's backend has nothing to do with it, so that nothing is repeated either. */
@@ -49,18 +85,40 @@ export function blameNobody(error: unknown): void {
 
 /** What an error says: the core's verdict, with what only HTTP clients know. */
 export function judgeError(result: AttemptResult): Report {
-  const errorCode = errorCodeOf(result.error);
-  if (errorCode !== undefined && CALLERS_MISTAKES.has(errorCode))
-    return { outcome: "ignored", origin: "local", errorCode };
-  if (blameless.has(result.error as object)) return { outcome: "ignored", origin: "local", errorCode };
-  // RFC 9113 §8.7: a refused stream was not processed. Node tells the reason in the message alone.
-  if (errorCode === "ERR_HTTP2_STREAM_ERROR" && mentions(result.error, "NGHTTP2_REFUSED_STREAM"))
-    return { outcome: "unreached", origin: "local", errorCode };
+  const { error } = result;
+  const errorCode = errorCodeOf(error);
+  const verdict = (outcome: Outcome): Report => ({ outcome, origin: "local", errorCode });
+  if (CALLERS_MISTAKES.has(errorCode ?? "") || blameless.has(error as object)) return verdict("ignored");
+  if (wasNeverProcessed(error, errorCode ?? "")) return verdict("unreached");
+  // RFC 9113 §7: the peer finds the load excessive.
+  if (errorCode === "ERR_HTTP2_STREAM_ERROR" && mentions(error, "NGHTTP2_ENHANCE_YOUR_CALM"))
+    return verdict("overload");
   return classifyResult(result);
 }
 
+function wasNeverProcessed(error: unknown, errorCode: string): boolean {
+  if (NEVER_SENT.has(errorCode) || HANDSHAKE_ALERT.test(errorCode)) return true;
+  // RFC 9113 §8.7: a refused stream was not processed. Node tells the reason in the message alone.
+  if (errorCode === "ERR_HTTP2_STREAM_ERROR") return mentions(error, "NGHTTP2_REFUSED_STREAM");
+  return errorCode === "UND_ERR_SOCKET" && hasWrittenNothing(error);
+}
+
+/** undici says what went over a socket in its whole life: none is none of this request. */
+function hasWrittenNothing(error: unknown): boolean {
+  return causesOf(error).some(({ socket }) => socket?.bytesWritten === 0);
+}
+
 function mentions(error: unknown, text: string): boolean {
-  for (let current = error; current instanceof Error; current = current.cause)
-    if (current.message.includes(text)) return true;
-  return false;
+  return causesOf(error).some(({ message }) => message.includes(text));
+}
+
+type SocketError = Error & { readonly socket?: { readonly bytesWritten?: unknown } | null };
+
+/** How deep causes are followed: `fetch` wraps once, others perhaps as well. */
+const DEEPEST_CAUSE = 5;
+
+function causesOf(error: unknown): readonly SocketError[] {
+  const causes: SocketError[] = [];
+  for (let at = error; at instanceof Error && causes.length < DEEPEST_CAUSE; at = at.cause) causes.push(at);
+  return causes;
 }

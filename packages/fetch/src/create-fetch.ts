@@ -1,10 +1,13 @@
-import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type Report } from "@fairlead/core";
-import { callOptions, mergeInit } from "./call-options.ts";
+import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
+import { CallPolicy, callOptions } from "./call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { toFetchError } from "./errors.ts";
-import type { FairleadInit, FetchOptions } from "./options.ts";
+import { withHeaders } from "./headers.ts";
+import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
+import { checkClientOptions, checkInit, type FairleadInit, type FetchOptions } from "./options.ts";
 import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { PlainRoute } from "./plain-route.ts";
+import { attemptHeaders } from "./propagation.ts";
 import { discard } from "./response.ts";
 import { type FetchInput, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
@@ -28,9 +31,9 @@ export type BalancedFetch = (input: FetchInput, init?: BalancedInit) => Promise<
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createFetch(balancer: Balancer, options: FetchOptions = {}): BalancedFetch {
-  checkCallOptions("createFetch", options, ["fetch"]);
-  const { fetch: transport = platformFetch, ...defaults } = options;
-  const client = new FetchClient(balancer, transport, Object.keys(defaults).length === 0 ? undefined : defaults);
+  checkClientOptions("createFetch", options, ["fetch"]);
+  const { fetch: transport = platformFetch, ...calls } = options;
+  const client = new FetchClient(balancer, transport, new CallPolicy(calls));
   return (input, init) => client.fetch(input, init);
 }
 
@@ -43,26 +46,27 @@ export type Send = (attempt: Attempt) => Promise<Response>;
 export class FetchClient {
   readonly balancer: Balancer;
   readonly transport: Transport;
-  readonly #defaults: FairleadInit | undefined;
+  readonly #policy: CallPolicy;
   readonly #plain: PlainRoute | undefined;
 
-  constructor(balancer: Balancer, transport: Transport, defaults: FairleadInit | undefined) {
+  constructor(balancer: Balancer, transport: Transport, policy: CallPolicy) {
     this.balancer = balancer;
     this.transport = transport;
-    this.#defaults = defaults;
+    this.#policy = policy;
     this.#plain = transport.keepsOrigin === true ? undefined : new PlainRoute(this);
   }
 
   fetch(input: FetchInput, init: BalancedInit | undefined): Promise<Response> {
     // `fetch` never throws, it rejects.
     try {
-      const { own, platformInit } = this.#split(init);
+      const { own, platformInit } = split(init);
       const url = logicalUrl(input, this.balancer.origin);
       if (url === undefined) return this.elsewhere(input, platformInit);
-      const outgoing = readRequest(url, input, platformInit);
+      const said = this.#policy.of(own);
+      const outgoing = this.#withKey(readRequest(url, input, platformInit), said);
       return this.#plain === undefined
-        ? this.call(outgoing, own, (attempt) => this.#send(outgoing, attempt))
-        : this.#plain.fetch(outgoing, own);
+        ? this.call(outgoing, said, (attempt) => this.#send(outgoing, said, attempt))
+        : this.#plain.fetch(outgoing, said);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -74,11 +78,12 @@ export class FetchClient {
   }
 
   /** One balanced call: attempts until there is a response to return. */
-  call(outgoing: Outgoing, own: FairleadInit | undefined, send: Send): Promise<Response> {
-    const { method, oneShot, signal } = outgoing;
+  call(outgoing: Outgoing, said: FairleadInit | undefined, send: Send): Promise<Response> {
+    const { method, oneShot, signal, key } = outgoing;
     const options = callOptions<Response>(
-      own,
-      { method, oneShot: oneShot !== undefined, signal },
+      said,
+      oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      signal,
       (result) => this.#judge(result, outgoing),
       discard,
     );
@@ -88,18 +93,21 @@ export class FetchClient {
     });
   }
 
-  #send({ url, init, oneShot, signal }: Outgoing, attempt: Attempt): Promise<Response> {
+  #send({ url, init, oneShot, signal }: Outgoing, said: FairleadInit | undefined, attempt: Attempt): Promise<Response> {
     // A signal costs microseconds: such a transport hears of the end through `attempt` unless the caller gave one.
     const own: TransportInit = signal === undefined ? {} : { signal: attempt.signal };
     const body = oneShot === undefined ? undefined : { body: oneShot.open() };
-    return this.transport(url.href, { ...init, ...own, ...body } as TransportInit, attempt);
+    const toBackend = { ...init, ...own, ...body };
+    if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));
+    return this.transport(url.href, toBackend as TransportInit, attempt);
   }
 
-  #split(init: BalancedInit | undefined): { own: FairleadInit | undefined; platformInit: RequestInit | undefined } {
-    if (init?.fairlead === undefined) return { own: this.#defaults, platformInit: init };
-    const { fairlead, ...platformInit } = init;
-    checkCallOptions("fairlead", fairlead);
-    return { own: mergeInit(this.#defaults, fairlead), platformInit };
+  #withKey(outgoing: Outgoing, said: FairleadInit | undefined): Outgoing {
+    const { method, init } = outgoing;
+    const given = (): string | undefined => new Headers(init.headers).get(IDEMPOTENCY_KEY) ?? undefined;
+    const key = this.#policy.keyOf(said, method, given);
+    if (key === undefined) return outgoing;
+    return { ...outgoing, key, init: { ...init, headers: withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key }) } };
   }
 
   #judge(result: AttemptResult, outgoing: Outgoing): Report {
@@ -116,4 +124,14 @@ export class FetchClient {
     // What was read can't be sent again, though it went nowhere.
     return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
   }
+}
+
+function split(init: BalancedInit | undefined): {
+  own: FairleadInit | undefined;
+  platformInit: RequestInit | undefined;
+} {
+  if (init?.fairlead === undefined) return { own: undefined, platformInit: init };
+  const { fairlead, ...platformInit } = init;
+  checkInit(fairlead);
+  return { own: fairlead, platformInit };
 }

@@ -3,8 +3,12 @@
  *
  * Source: RFC 9110 §9.2.2; QUERY: draft-ietf-httpbis-safe-method-w-body.
  */
-const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"]);
-
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT_METHODS.has(method);
-}
+export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+  "QUERY",
+]);

@@ -11,14 +11,22 @@ export interface Outgoing {
   /** A body that can be sent once; others stay in `init`. */
   readonly oneShot: OneShotBody | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The Idempotency-Key, if the call has one that counts; it is among the headers. */
+  readonly key: string | undefined;
 }
 
-const NO_INIT: RequestInit = {};
+const PLAIN_GET: Omit<Outgoing, "url"> = {
+  method: "GET",
+  redirect: "follow",
+  init: {},
+  oneShot: undefined,
+  signal: undefined,
+  key: undefined,
+};
 
 /** Takes apart what `fetch` was given. `init` goes over a Request's own parts. */
 export function readRequest(url: URL, input: FetchInput, init: RequestInit | undefined): Outgoing {
-  if (!isRequest(input) && init === undefined)
-    return { url, method: "GET", redirect: "follow", init: NO_INIT, oneShot: undefined, signal: undefined };
+  if (!isRequest(input) && init === undefined) return { ...PLAIN_GET, url };
   const parts: RequestInit = isRequest(input) ? { ...partsOf(input, init), ...init } : { ...init };
   const { signal, body } = parts;
   delete parts.signal;
@@ -31,6 +39,7 @@ export function readRequest(url: URL, input: FetchInput, init: RequestInit | und
     init: parts,
     oneShot,
     signal: signal ?? undefined,
+    key: undefined,
   };
 }
 

@@ -1,10 +1,13 @@
 import type { Attempt, Backend } from "@fairlead/core";
 import type { FetchClient } from "./create-fetch.ts";
+import { withHeaders } from "./headers.ts";
 import type { FairleadInit } from "./options.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { attemptHeaders } from "./propagation.ts";
 import { locationOf, redirected } from "./redirect.ts";
 import { discard, present, withUrl } from "./response.ts";
 import { backendUrl, httpUrl } from "./target.ts";
+import type { TransportInit } from "./transport.ts";
 
 /**
  * The way through a plain `fetch`, which knows nothing of backends: URLs are rewritten for it, redirects are followed
@@ -18,15 +21,17 @@ export class PlainRoute {
     this.#client = client;
   }
 
-  async fetch(first: Outgoing, own: FairleadInit | undefined): Promise<Response> {
+  async fetch(first: Outgoing, said: FairleadInit | undefined): Promise<Response> {
     const { clock, settings } = this.#client.balancer;
-    const deadlineMs = own?.deadlineMs ?? settings.deadlineMs;
+    const wantedMs = said?.deadlineMs ?? settings.deadlineMs;
+    const limitMs = said?.deadlineLimitMs;
+    const deadlineMs = limitMs === undefined ? wantedMs : Math.min(wantedMs || limitMs, limitMs);
     const startedMs = clock.now();
     let current = first;
     for (let redirects = 0; ; redirects++) {
       // One deadline for all hops.
       const left = deadlineMs === false ? false : Math.max(0, deadlineMs - (clock.now() - startedMs));
-      const response = await this.#hop(current, redirects === 0 ? own : { ...own, deadlineMs: left }, redirects > 0);
+      const response = await this.#hop(current, redirects === 0 ? said : { ...said, deadlineMs: left }, redirects > 0);
       const location = current.redirect === "manual" ? undefined : locationOf(response);
       if (location === undefined) return response;
       const url = this.#resolve(location, current.url, this.#answeredBy.get(response));
@@ -35,19 +40,25 @@ export class PlainRoute {
     }
   }
 
-  async #hop(outgoing: Outgoing, own: FairleadInit | undefined, isRedirected: boolean): Promise<Response> {
+  async #hop(outgoing: Outgoing, said: FairleadInit | undefined, isRedirected: boolean): Promise<Response> {
     const { url, init, signal } = outgoing;
     if (url.origin === this.#client.balancer.origin)
-      return this.#client.call(outgoing, own, (attempt) => this.#send(outgoing, attempt, isRedirected));
+      return this.#client.call(outgoing, said, (attempt) => this.#send(outgoing, said, attempt, isRedirected));
     const response = await this.#client.elsewhere(url.href, { ...init, redirect: "manual", signal: signal ?? null });
     return withUrl(response, response.url, isRedirected, response.type);
   }
 
-  async #send({ url, init, oneShot }: Outgoing, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+  async #send(
+    { url, init, oneShot }: Outgoing,
+    said: FairleadInit | undefined,
+    attempt: Attempt,
+    isRedirected: boolean,
+  ): Promise<Response> {
     const { backend } = attempt;
-    const toBackend: Record<string, unknown> = { ...init, redirect: "manual", signal: attempt.signal };
-    if (backend.spec.host !== undefined) toBackend["headers"] = withHost(init.headers, backend.spec.host);
-    if (oneShot !== undefined) toBackend["body"] = oneShot.open();
+    const toBackend = { ...init, redirect: "manual", signal: attempt.signal } satisfies TransportInit;
+    if (backend.spec.host !== undefined) toBackend.headers = withHost(init.headers, backend.spec.host);
+    if (said?.propagate === true) toBackend.headers = withHeaders(toBackend.headers, attemptHeaders(attempt));
+    if (oneShot !== undefined) toBackend.body = oneShot.open();
     const { transport, balancer } = this.#client;
     const answer = await transport(backendUrl(backend, url), toBackend, attempt);
     const logical = new URL(url);

@@ -20,9 +20,9 @@ export function present(
   balancer: Balancer,
 ): Response {
   const { body, status } = response;
-  // Opaque responses (status 0) can't be made anew.
+  // Opaque responses (status 0) and what HTTP does not know (above 599) can't be made anew.
   const tracked =
-    body === null || status < 200
+    body === null || status < 200 || status > 599
       ? response
       : new Response(track(body, attempt, balancer), {
           status,

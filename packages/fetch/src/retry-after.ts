@@ -11,7 +11,7 @@ const HTTP_DATE = /^[a-z]{3,9},? (?:\d\d[ -][a-z]{3}[ -]\d{2,4}|[a-z]{3} [ \d]\d
 export function parseRetryAfter(value: string | null | undefined, wallNowMs: number): number | undefined {
   const text = value?.trim();
   if (text === undefined || text === "") return undefined;
-  if (DELTA_SECONDS.test(text)) return Number(text) * 1_000;
+  if (DELTA_SECONDS.test(text)) return Math.min(Number(text) * 1_000, Number.MAX_SAFE_INTEGER);
   if (!HTTP_DATE.test(text)) return undefined;
   const at = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
   return Number.isNaN(at) ? undefined : Math.max(0, at - wallNowMs);

@@ -137,10 +137,10 @@ describe("BalancedDispatcher", () => {
     await idle(balancer);
   });
 
-  test("sends other origins, and tunnels, to the fallback", async () => {
+  test("passes other origins, and tunnels, through", async () => {
     const balancer = balancerOver([await deadPort()]);
     const dispatch = vi.fn(() => true);
-    const dispatcher = new BalancedDispatcher(balancer, { fallback: { dispatch } as unknown as Dispatcher });
+    const dispatcher = new BalancedDispatcher(balancer, { passThrough: { dispatch } as unknown as Dispatcher });
     dispatcher.dispatch({ ...GET, origin: "http://elsewhere" }, new Notes());
     dispatcher.dispatch({ ...GET, method: "CONNECT" }, new Notes());
     expect(dispatch).toHaveBeenCalledTimes(2);
@@ -262,7 +262,7 @@ describe("BalancedDispatcher", () => {
     await idle(balancer);
   });
 
-  test("takes the global dispatcher for its fallback", async () => {
+  test("passes them to the global dispatcher unless told otherwise", async () => {
     const server = await httpServer();
     const spy = vi.spyOn(getGlobalDispatcher(), "dispatch");
     const dispatcher = new BalancedDispatcher(balancerOver([await deadPort()]));

@@ -97,3 +97,62 @@ test("a network error without any code is a failure, not unreached: it may have 
   await expect(call("/", { method: "POST", fairlead: { pinned: "a.test:80" } })).rejects.toBeInstanceOf(TypeError);
   expect(counters(balancer, 0)).toMatchObject({ failures: 2, unreached: 0 });
 });
+
+test.each([400, 403, 409, 410, 413, 418, 422, 426, 431, 451, 499])(
+  "a %d says that the backend works, whatever it thinks of the call",
+  async (status) => {
+    answering(status);
+    const balancer = over();
+    expect((await createFetch(balancer)("/")).status).toBe(status);
+    await idle(balancer);
+    expect(counters(balancer, 0)).toMatchObject({ successes: 1 });
+  },
+);
+
+test.each([500, 506, 507, 508, 511, 520, 522, 524, 529, 598])("a %d is a failure, and not repeated", async (status) => {
+  answering(status);
+  const balancer = over();
+  expect((await createFetch(balancer)("/")).status).toBe(status);
+  await idle(balancer);
+  expect(counters(balancer, 0)).toMatchObject({ failures: 1 });
+});
+
+test("several Retry-After headers say nothing, as one that nobody can read", async () => {
+  server.use(
+    http.all(`${A}/`, () => {
+      const headers = new Headers({ "retry-after": "5" });
+      headers.append("retry-after", "10");
+      return new HttpResponse("from A", { status: 503, headers });
+    }),
+    http.all(`${B}/`, () => new HttpResponse("from B")),
+  );
+  const balancer = over();
+  expect(await (await createFetch(balancer)("/")).text()).toBe("from B");
+  await idle(balancer);
+  expect(counters(balancer, 0)).toMatchObject({ failures: 1, overloads: 0, pausedUntilAt: null });
+});
+
+test("a Retry-After with a status that asks for nothing does not pause", async () => {
+  for (const status of [200, 404, 502]) {
+    answering(status, { "retry-after": "20" });
+    const balancer = over({ retry: false });
+    expect((await createFetch(balancer)("/")).status).toBe(status);
+    await idle(balancer);
+    expect(counters(balancer, 0).pausedUntilAt).toBeNull();
+  }
+});
+
+test.each([421, 425])("a %d by every backend is the answer in the end, and blames none", async (status) => {
+  const asked: string[] = [];
+  const note = ({ request }: { request: Request }): HttpResponse<string> => {
+    asked.push(new URL(request.url).host);
+    return new HttpResponse("no", { status });
+  };
+  server.use(http.all(`${A}/`, note), http.all(`${B}/`, note));
+  const balancer = over({ retry: { delayMs: 0, limit: 1 } });
+  expect((await createFetch(balancer)("/")).status).toBe(status);
+  await idle(balancer);
+  // The platform asks each once more about a 421, on a new connection.
+  expect(new Set(asked)).toEqual(new Set(["a.test", "b.test"]));
+  for (const index of [0, 1]) expect(counters(balancer, index)).toMatchObject({ failures: 0, ignored: 1, attempts: 1 });
+});

@@ -36,6 +36,14 @@ describe("createRequest", () => {
     for (const path of ["//evil.test", "/\\evil.test"]) await expect(request(path)).rejects.toBeInstanceOf(TypeError);
   });
 
+  test("sends headers that an iterator hands over with every attempt", async () => {
+    const bad = await rawServer((socket) => socket.destroy());
+    const good = await httpServer();
+    const request = createRequest(balancerOver([bad.url, good.url], { retry: { delayMs: 0 } }));
+    const headers = new Map([["x-a", "1"]]).entries();
+    expect(await (await request("/", { headers })).body.json()).toMatchObject({ headers: { "x-a": "1" } });
+  });
+
   test("sends other origins to undici itself", async () => {
     const server = await httpServer();
     const balancer = balancerOver([await deadPort()]);

@@ -7,6 +7,7 @@ import { clients } from "./support/clients.ts";
 import {
   deadPort,
   deafServer,
+  echo,
   http2Server,
   httpServer,
   httpsServer,
@@ -14,7 +15,7 @@ import {
   type TestServer,
 } from "./support/servers.ts";
 
-type Count = "failures" | "unreached" | "streamFailures" | "successes";
+type Count = "failures" | "overloads" | "unreached" | "streamFailures" | "successes";
 
 interface Fault {
   readonly name: string;
@@ -28,6 +29,8 @@ interface Fault {
   readonly get: "answered" | "cut off";
   /** What becomes of a POST; `either` where the kernel decides; absent where a GET shows it all. */
   readonly post?: "answered" | "refused" | "cut off" | "either";
+  /** What differs for a client that does not know what was sent. */
+  readonly unlessKnown?: Partial<Pick<Fault, "charged" | "post">>;
   /** Requests that reach the backend are turned away unprocessed, and it says so. */
   readonly unprocessed?: boolean;
 }
@@ -131,6 +134,56 @@ const faults: readonly Fault[] = [
     post: "answered",
   },
   {
+    name: "speaks an old version of TLS alone",
+    start: () => raw(httpsServer(echo, { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL@SECLEVEL=0" })),
+    charged: ["unreached"],
+    get: "answered",
+    post: "answered",
+  },
+  {
+    name: "speaks no TLS where it should",
+    start: async () => ({ url: (await httpServer()).url.replace("http:", "https:") }),
+    charged: ["unreached"],
+    get: "answered",
+    post: "answered",
+    unlessKnown: { charged: ["failures"], post: "refused" },
+  },
+  {
+    name: "resets connections in the middle of the TLS handshake",
+    start: async () => {
+      const server = await deafServer((socket) => socket.once("data", () => socket.resetAndDestroy()));
+      return { url: server.url.replace("http:", "https:") };
+    },
+    charged: ["unreached"],
+    get: "answered",
+    post: "answered",
+    unlessKnown: { charged: ["failures"], post: "refused" },
+  },
+  {
+    name: "sends more headers than anybody reads",
+    start: () => raw(rawServer((socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(70_000)}\r\n\r\n`))),
+    charged: ["failures"],
+    get: "answered",
+    post: "refused",
+  },
+  {
+    name: "sends two lengths",
+    start: () => raw(rawServer((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1, 2\r\n\r\nx"))),
+    charged: ["failures"],
+    get: "answered",
+    post: "refused",
+  },
+  {
+    name: "switches protocols unasked",
+    start: () =>
+      raw(
+        rawServer((socket) => socket.write("HTTP/1.1 101 Here\r\nconnection: upgrade\r\nupgrade: something\r\n\r\n")),
+      ),
+    charged: ["failures"],
+    get: "answered",
+    post: "refused",
+  },
+  {
     name: "refuses HTTP/2 streams",
     start: () => secure(http2Server((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))),
     http2: true,
@@ -138,6 +191,14 @@ const faults: readonly Fault[] = [
     get: "answered",
     post: "answered",
     unprocessed: true,
+  },
+  {
+    name: "finds the load of HTTP/2 streams excessive",
+    start: () => secure(http2Server((stream) => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM))),
+    http2: true,
+    charged: ["overloads"],
+    get: "answered",
+    post: "refused",
   },
   {
     name: "resets HTTP/2 streams it has read",
@@ -181,8 +242,9 @@ const faults: readonly Fault[] = [
 const total = (backend: BackendSnapshot, counts: readonly Count[]): number =>
   counts.reduce((sum, count) => sum + backend[count], 0);
 
-for (const fault of faults) {
+for (const known of faults) {
   for (const client of clients) {
+    const fault = client.knowsSent ? known : { ...known, ...known.unlessKnown };
     // Node's fetch speaks HTTP/1.1 unless it is given another dispatcher.
     if (fault.http2 === true && !client.knowsSent) continue;
     const arrange = async () => {

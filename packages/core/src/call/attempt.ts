@@ -33,6 +33,7 @@ export interface CallOptions<T> {
   readonly kind?: RequestKind | undefined;
   /** Whether repeating the call does no harm. Default `false`: only attempts that were never sent are repeated. */
   readonly idempotent?: boolean | undefined;
+  /** `outcomeRules({ … })` or a function. Not asked about attempts that time out or that the caller aborts. */
   readonly classify?: Classifier | undefined;
   /** An adapter's own verdict, in place of the built-in one: asked when no `classify` has a say. */
   readonly judge?: ((result: AttemptResult) => Report) | undefined;
@@ -44,6 +45,8 @@ export interface CallOptions<T> {
   readonly signal?: AbortSignal | undefined;
   readonly attemptTimeoutMs?: number | false | undefined;
   readonly deadlineMs?: number | false | undefined;
+  /** Shortens the deadline to this, in milliseconds above 0, and never lengthens it: what a caller of ours has left. */
+  readonly deadlineLimitMs?: number | undefined;
   readonly retry?: false | RetryOptions | undefined;
   /** Asks another backend as well when one takes long: `hedging({ … })`. `false`: not for this call. */
   readonly hedge?: false | HedgePolicy | undefined;

@@ -37,7 +37,8 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     this.run = run;
     this.options = options;
     const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
-    this.deadlineAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
+    const longestMs = deadlineMs === false ? Number.POSITIVE_INFINITY : deadlineMs;
+    this.deadlineAtMs = nowMs + Math.min(longestMs, options.deadlineLimitMs ?? longestMs);
     this.#rivals = rivalsOf(host, options, nowMs);
     this.request = pickRequestOf(options);
   }

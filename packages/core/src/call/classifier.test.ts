@@ -37,6 +37,14 @@ describe("the built-in verdict", () => {
     expect(failed(coded(errorCode))).toEqual({ outcome: "failure", origin: "local", errorCode });
   });
 
+  it.each(["ETIMEDOUT", "ECONNRESET", "EACCES", "ENOENT"])("on %s is unreached where connecting failed", (code) => {
+    const failedTo = (syscall: string): Error => Object.assign(coded(code), { syscall });
+    expect(failed(failedTo("connect")).outcome).toBe("unreached");
+    expect(failed(new TypeError("fetch failed", { cause: failedTo("connect") })).outcome).toBe("unreached");
+    expect(failed(new AggregateError([failedTo("connect"), failedTo("connect")])).outcome).toBe("unreached");
+    for (const syscall of ["read", "write", "open"]) expect(failed(failedTo(syscall)).outcome).toBe("failure");
+  });
+
   it("on any error is unreached if it is known that nothing was sent", () => {
     expect(failed(coded("ECONNRESET"), false).outcome).toBe("unreached");
   });

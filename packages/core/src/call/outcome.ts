@@ -9,6 +9,8 @@
  */
 export type Outcome = "success" | "failure" | "overload" | "unreached" | "ignored";
 
+export const OUTCOMES: readonly Outcome[] = ["success", "failure", "overload", "unreached", "ignored"];
+
 /** The verdict on one attempt. */
 export interface Report {
   readonly outcome: Outcome;

@@ -9,19 +9,20 @@ type Judges = Pick<CallOptions<never>, "classify" | "judge">;
 /** The verdict on an attempt: the call's own classifier's, else the balancer's, else the adapter's or the built-in one. */
 export function judge(host: CallHost, { classify, judge: ofAdapter }: Judges, result: AttemptResult): Report {
   const ofBalancer = host.settings.classify;
+  const builtIn = classifyResult(result);
+  const standard = (ofAdapter === undefined ? undefined : ask(host, ofAdapter, result, builtIn)) ?? builtIn;
   return (
-    (classify === undefined ? undefined : ask(host, classify, result)) ??
-    (ofBalancer === undefined ? undefined : ask(host, ofBalancer, result)) ??
-    (ofAdapter === undefined ? undefined : ask(host, ofAdapter, result)) ??
-    classifyResult(result)
+    (classify === undefined ? undefined : ask(host, classify, result, standard)) ??
+    (ofBalancer === undefined ? undefined : ask(host, ofBalancer, result, standard)) ??
+    standard
   );
 }
 
 /** A classifier that throws or answers nonsense has no say. */
-function ask(host: CallHost, classify: Classifier, result: AttemptResult): Report | undefined {
+function ask(host: CallHost, classify: Classifier, result: AttemptResult, standard: Report): Report | undefined {
   const failed = (error: unknown): void => host.callbackFailed("classify", error);
   try {
-    const verdict = classify(result);
+    const verdict = classify(result, standard);
     if (verdict === undefined) return undefined;
     if (isReport(verdict)) return toReport(verdict);
     catchLater(verdict, failed);

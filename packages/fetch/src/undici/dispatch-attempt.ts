@@ -187,7 +187,6 @@ export class DispatchAttempt implements Handler {
 
   /** A classifier has its say when the core asks it: until then nothing is known. */
   #mayBeRepeated(): boolean {
-    const { balancer, repeatable } = this.#call;
-    return balancer.settings.classify !== undefined || (repeatable && this.report.outcome !== "success");
+    return this.#call.isJudged || (this.#call.repeatable && this.report.outcome !== "success");
   }
 }

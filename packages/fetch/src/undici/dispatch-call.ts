@@ -1,9 +1,13 @@
 import type { Attempt, AttemptResult, Backend, Balancer, Report } from "@fairlead/core";
 import { alreadyRead } from "../body.ts";
+import { type CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError } from "../classify.ts";
-import { isIdempotent } from "../methods.ts";
+import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
+import type { FairleadInit } from "../options.ts";
+import { attemptHeaders } from "../propagation.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import type { DispatchOptions, Handler } from "./handler.ts";
+import { givenHeader, lastingHeaders, withHeaders } from "./headers.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
 
@@ -22,6 +26,7 @@ export class DispatchCall {
   readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
+  readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
   readonly #hopTo: (backend: Backend) => Hop;
   readonly #onDone: () => void;
@@ -31,9 +36,14 @@ export class DispatchCall {
   /** The body can be sent once, and was. */
   #consumed = false;
 
-  /** `options` are those of a request to `origin`, its path being clean. */
+  /**
+   * `options` are those of a request to `origin`, its path being clean.
+   *
+   * @throws what a function for its Idempotency-Key throws
+   */
   constructor(
     balancer: Balancer,
+    policy: CallPolicy,
     origin: string,
     options: DispatchOptions,
     handler: Handler,
@@ -43,21 +53,34 @@ export class DispatchCall {
     this.balancer = balancer;
     this.origin = origin;
     this.handler = handler;
-    this.#options = options;
     this.#hopTo = hopTo;
     this.#onDone = onDone;
-    const idempotent = options.idempotent ?? isIdempotent(options.method);
-    this.repeatable = idempotent && isReplayable(options.body);
+    const { method, body } = options;
+    const headers = lastingHeaders(options.headers);
+    const said = policy.of(undefined);
+    const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    this.#said = said;
+    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
+    this.#options = sent === options.headers ? options : { ...options, headers: sent ?? null };
+    this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
+  }
+
+  /** Somebody else has a say on every answer, and is asked when the core asks. */
+  get isJudged(): boolean {
+    return this.#said?.classify !== undefined || this.balancer.settings.classify !== undefined;
   }
 
   start(): void {
     this.balancer
       .call((attempt) => this.#attempt(attempt), {
-        idempotent: this.repeatable,
+        ...callOptions<DispatchAttempt>(
+          this.#said,
+          this.repeatable,
+          this.#abort.signal,
+          (result) => this.#judge(result),
+          (unwanted) => unwanted.discard(),
+        ),
         kind: upgrades(this.#options) ? "connection" : "request",
-        judge: (result) => this.#judge(result),
-        discard: (unwanted) => unwanted.discard(),
-        signal: this.#abort.signal,
       })
       .then(
         (answer) => answer.deliver(),
@@ -100,10 +123,9 @@ export class DispatchCall {
       attempt.markSent(false);
       attempt.onAbort((reason) => handler.giveUp(reason));
       const { bodyIdleTimeoutMs } = this.balancer.settings;
-      pool.dispatch(
-        route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs, attempt.remainingMs),
-        handler,
-      );
+      const sent = route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs, attempt.remainingMs);
+      if (this.#said?.propagate === true) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
+      pool.dispatch(sent, handler);
     });
   }
 

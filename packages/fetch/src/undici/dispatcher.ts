@@ -1,16 +1,19 @@
 import type { Balancer } from "@fairlead/core";
 import { Dispatcher, errors, getGlobalDispatcher, type Pool } from "undici";
+import { CallPolicy } from "../call-policy.ts";
+import { type ClientOptions, checkClientOptions } from "../options.ts";
 import { DispatchCall } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { isFor } from "./origin.ts";
 import { type Pools, poolsOf } from "./pools.ts";
 import { cleanPath } from "./route.ts";
 
-export interface BalancedDispatcherOptions {
+/** What holds for all its calls, and: */
+export interface BalancedDispatcherOptions extends ClientOptions {
   /** The origin whose requests are balanced. Default: the balancer's logical origin. */
   readonly origin?: string | undefined;
   /** Takes the requests to all other origins. Default: the global dispatcher as it is when this one is made. */
-  readonly fallback?: Dispatcher | undefined;
+  readonly passThrough?: Dispatcher | undefined;
   /** Options of the connection pools; the first given for a balancer count. */
   readonly pool?: Pool.Options | undefined;
 }
@@ -21,22 +24,31 @@ export interface BalancedDispatcherOptions {
  *
  * A request that was never sent goes to another backend whatever its method. One that may have been processed is repeated
  * only if its method is idempotent and its body can be sent again, which `fetch` streams: a POST or PUT through `fetch` is
- * not repeated here. Closing it leaves the balancer and the fallback alone.
+ * not repeated here. Closing it leaves the balancer and `passThrough` alone.
+ *
+ * It is cheap to make, the connections being the balancer's: one per incoming request can carry what that says of its calls,
+ * `new BalancedDispatcher(orders, fromIncoming(request.headers))`.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export class BalancedDispatcher extends Dispatcher {
   readonly #balancer: Balancer;
+  readonly #policy: CallPolicy;
   readonly #origin: string;
-  readonly #fallback: Dispatcher;
+  readonly #passThrough: Dispatcher;
   readonly #pools: Pools;
   readonly #calls = new Set<DispatchCall>();
   #closed: Error | undefined = undefined;
   #idle: (() => void)[] = [];
 
-  constructor(balancer: Balancer, { origin, fallback, pool }: BalancedDispatcherOptions = {}) {
+  constructor(balancer: Balancer, options: BalancedDispatcherOptions = {}) {
     super();
+    checkClientOptions("BalancedDispatcher", options, ["origin", "passThrough", "pool"]);
+    const { origin, passThrough, pool, ...calls } = options;
     this.#balancer = balancer;
+    this.#policy = new CallPolicy(calls);
     this.#origin = new URL(origin ?? balancer.origin).origin;
-    this.#fallback = fallback ?? getGlobalDispatcher();
+    this.#passThrough = passThrough ?? getGlobalDispatcher();
     this.#pools = poolsOf(balancer, pool);
   }
 
@@ -44,7 +56,7 @@ export class BalancedDispatcher extends Dispatcher {
     const inner = normalise(handler);
     // A tunnel is to somewhere else by its nature.
     if (options.method === "CONNECT" || !isFor(this.#origin, options.origin))
-      return this.#fallback.dispatch(options, inner);
+      return this.#passThrough.dispatch(options, inner);
     try {
       if (this.#closed !== undefined) throw this.#closed;
       this.#start({ ...options, path: cleanPath(options.path, this.#origin) }, inner);
@@ -82,6 +94,7 @@ export class BalancedDispatcher extends Dispatcher {
   #start(options: DispatchOptions, handler: Handler): void {
     const call: DispatchCall = new DispatchCall(
       this.#balancer,
+      this.#policy,
       this.#origin,
       options,
       handler,

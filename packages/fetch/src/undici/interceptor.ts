@@ -1,11 +1,14 @@
 import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
 import type { Dispatcher } from "undici";
+import { CallPolicy } from "../call-policy.ts";
+import { type ClientOptions, checkClientOptions } from "../options.ts";
 import { DispatchCall, type Hop } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { isFor } from "./origin.ts";
 import { cleanPath, Route } from "./route.ts";
 
-export interface BalanceOptions {
+/** What holds for all its calls, and: */
+export interface BalanceOptions extends ClientOptions {
   /** The origin whose requests are balanced. Default: the balancer's logical origin. */
   readonly origin?: string | undefined;
 }
@@ -14,9 +17,14 @@ export interface BalanceOptions {
  * An interceptor that balances the requests to one origin over the connections of the dispatcher it is composed into:
  * `new Agent().compose(balance(orders))`. What `BalancedDispatcher` says of repeats holds here as well; of a backend's
  * `tls` options, only the server name is used.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispatcher.DispatcherComposeInterceptor {
-  const origin = new URL(options.origin ?? balancer.origin).origin;
+  checkClientOptions("balance", options, ["origin"]);
+  const { origin: given, ...calls } = options;
+  const origin = new URL(given ?? balancer.origin).origin;
+  const policy = new CallPolicy(calls);
   return (dispatch) => {
     const pool = { dispatch };
     const hops = new WeakMap<BackendSpec, Hop>();
@@ -33,7 +41,7 @@ export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispa
       if (request.method === "CONNECT" || !isFor(origin, request.origin)) return dispatch(request, inner);
       try {
         const path = cleanPath(request.path, origin);
-        new DispatchCall(balancer, origin, { ...request, path }, inner, hopTo, () => {}).start();
+        new DispatchCall(balancer, policy, origin, { ...request, path }, inner, hopTo, () => {}).start();
       } catch (error) {
         inner.onResponseError?.(null as never, error as Error);
       }

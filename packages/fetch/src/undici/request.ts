@@ -1,13 +1,15 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
-import { callOptions, mergeInit } from "../call-options.ts";
+import { CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "../classify.ts";
-import type { FairleadInit } from "../options.ts";
+import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
+import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } from "../options.ts";
+import { attemptHeaders } from "../propagation.ts";
 import { logicalUrl } from "../target.ts";
-import { headerOf } from "./headers.ts";
+import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
 import { type Pools, poolsOf } from "./pools.ts";
 import { RequestExchange } from "./request-exchange.ts";
@@ -30,7 +32,7 @@ export type BalancedRequest = <TOpaque = null>(
 ) => Promise<Dispatcher.ResponseData<TOpaque>>;
 
 /** Options of `createRequest`: what holds for every call that says nothing else. */
-export interface RequestOptions extends FairleadInit {
+export interface RequestOptions extends ClientOptions {
   /** Options of the connection pools; the first given for a balancer count. */
   readonly pool?: Pool.Options | undefined;
 }
@@ -49,21 +51,21 @@ const NO_OPTIONS: Options = {};
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createRequest(balancer: Balancer, options: RequestOptions = {}): BalancedRequest {
-  checkCallOptions("createRequest", options, ["pool"]);
-  const { pool, ...defaults } = options;
-  const client = new RequestClient(balancer, poolsOf(balancer, pool), defaults);
+  checkClientOptions("createRequest", options, ["pool"]);
+  const { pool, ...calls } = options;
+  const client = new RequestClient(balancer, poolsOf(balancer, pool), new CallPolicy(calls));
   return ((url, own) => client.request(url, own)) as BalancedRequest;
 }
 
 class RequestClient {
   readonly #balancer: Balancer;
   readonly #pools: Pools;
-  readonly #defaults: FairleadInit | undefined;
+  readonly #policy: CallPolicy;
 
-  constructor(balancer: Balancer, pools: Pools, defaults: FairleadInit) {
+  constructor(balancer: Balancer, pools: Pools, policy: CallPolicy) {
     this.#balancer = balancer;
     this.#pools = pools;
-    this.#defaults = Object.keys(defaults).length === 0 ? undefined : defaults;
+    this.#policy = policy;
   }
 
   request(url: string | URL | UrlObject, options: Options = NO_OPTIONS): Promise<Data> {
@@ -75,16 +77,22 @@ class RequestClient {
     }
   }
 
-  #call(path: string, options: Options): Promise<Data> {
-    const { body, fairlead } = options;
-    if (fairlead !== undefined) checkCallOptions("fairlead", fairlead);
-    const method = options.method ?? (body === undefined || body === null ? "GET" : "PUT");
+  #call(path: string, own: Options): Promise<Data> {
+    const { body, fairlead } = own;
+    if (fairlead !== undefined) checkInit(fairlead);
+    const said = this.#policy.of(fairlead);
+    const method = own.method ?? (body === undefined || body === null ? "GET" : "PUT");
+    const headers = lastingHeaders(own.headers);
+    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
+    const options = sent === own.headers ? own : { ...own, headers: sent ?? null };
     const oneShot = oneShotOf(body);
     const answer = this.#balancer.call<Data>(
-      (attempt) => this.#attempt(attempt, path, method, options, oneShot),
+      (attempt) => this.#attempt(attempt, path, method, options, said?.propagate === true, oneShot),
       callOptions<Data>(
-        mergeInit(this.#defaults, fairlead),
-        { method, oneShot: oneShot !== undefined, signal: abortSignalOf(options.signal) },
+        said,
+        oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+        abortSignalOf(own.signal),
         oneShot === undefined ? this.#judge : (result) => this.#judgeOneShot(result, oneShot),
         discard,
       ),
@@ -98,6 +106,7 @@ class RequestClient {
     path: string,
     method: Dispatcher.HttpMethod,
     options: Options,
+    propagate: boolean,
     oneShot: OneShotBody | OneShotReadable | undefined,
   ): Promise<Data> {
     const { route, pool } = this.#pools.of(attempt.backend);
@@ -108,6 +117,7 @@ class RequestClient {
       this.#balancer.settings.bodyIdleTimeoutMs,
       attempt.remainingMs,
     );
+    if (propagate) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
     const stream = oneShot instanceof OneShotReadable ? oneShot : undefined;
     return new RequestExchange(attempt, pool, sent, stream).send();

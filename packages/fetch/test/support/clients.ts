@@ -1,12 +1,14 @@
 import { text } from "node:stream/consumers";
 import type { Balancer } from "@fairlead/core";
 import { Agent, type Dispatcher, type Pool, fetch as undiciFetch, request as undiciRequest } from "undici";
-import { createFetch, type FairleadInit } from "../../src/index.ts";
+import * as undici7 from "undici7";
+import { type ClientOptions, createFetch, type FairleadInit } from "../../src/index.ts";
 import { BalancedDispatcher, balance, createRequest, undiciTransport } from "../../src/undici/index.ts";
 
 interface TestInit {
   readonly method?: string;
   readonly body?: string | null;
+  readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
   readonly fairlead?: FairleadInit;
 }
@@ -21,26 +23,32 @@ export interface TestClient {
   readonly name: string;
   /** Whether it knows for sure what was never sent. */
   readonly knowsSent: boolean;
-  connect(balancer: Balancer, pool?: Pool.Options): (path: string, init?: TestInit) => Promise<Answer>;
+  connect(
+    balancer: Balancer,
+    pool?: Pool.Options,
+    options?: ClientOptions,
+  ): (path: string, init?: TestInit) => Promise<Answer>;
 }
 
 const plain: TestClient = {
   name: "createFetch",
   knowsSent: false,
-  connect: (balancer) => createFetch(balancer),
+  connect: (balancer, _pool, options) => createFetch(balancer, options),
 };
 
 const undici: TestClient = {
   name: "createFetch(undiciTransport)",
   knowsSent: true,
-  connect: (balancer, pool) => createFetch(balancer, { fetch: undiciTransport(balancer, { pool }) }),
+  connect: (balancer, pool, options) =>
+    createFetch(balancer, { ...options, fetch: undiciTransport(balancer, { pool }) }),
 };
 
 const undiciOwn: TestClient = {
   name: "createFetch(undiciTransport(undici.fetch))",
   knowsSent: true,
-  connect: (balancer, pool) =>
+  connect: (balancer, pool, options) =>
     createFetch(balancer, {
+      ...options,
       fetch: undiciTransport(balancer, { pool, fetch: undiciFetch as unknown as typeof fetch }),
     }),
 };
@@ -48,8 +56,8 @@ const undiciOwn: TestClient = {
 const request: TestClient = {
   name: "createRequest",
   knowsSent: true,
-  connect: (balancer, pool) => {
-    const send = createRequest(balancer, { pool });
+  connect: (balancer, pool, options) => {
+    const send = createRequest(balancer, { ...options, pool });
     return async (path, init) => answerOf(await send(path, init as never));
   },
 };
@@ -57,34 +65,56 @@ const request: TestClient = {
 const dispatcher: TestClient = {
   name: "undici.request through BalancedDispatcher",
   knowsSent: true,
-  connect: (balancer, pool) => through(balancer, new BalancedDispatcher(balancer, { pool })),
+  connect: (balancer, pool, options) => through(balancer, new BalancedDispatcher(balancer, { ...options, pool })),
 };
 
 const interceptor: TestClient = {
   name: "undici.request through balance()",
   knowsSent: true,
-  connect: (balancer, pool) => through(balancer, new Agent({ ...pool, headersTimeout: 0 }).compose(balance(balancer))),
+  connect: (balancer, pool, options) =>
+    through(balancer, new Agent({ ...pool, headersTimeout: 0 }).compose(balance(balancer, options))),
+};
+
+/** Over connections of undici 7, whose errors are not all those of 8. */
+const interceptor7: TestClient = {
+  name: "undici 7's request through balance()",
+  knowsSent: true,
+  connect: (balancer, pool, options) => {
+    const agent = new undici7.Agent({ ...(pool as unknown as undici7.Agent.Options), headersTimeout: 0 });
+    const own = agent.compose(balance(balancer, options) as unknown as undici7.Dispatcher.DispatcherComposeInterceptor);
+    return through(balancer, own as unknown as Dispatcher, undici7.request as unknown as typeof undiciRequest);
+  },
 };
 
 const fetched: TestClient = {
   name: "fetch through BalancedDispatcher",
   knowsSent: true,
-  connect: (balancer, pool) => {
-    const own = new BalancedDispatcher(balancer, { pool });
-    return (path, init = {}) => {
-      const { method, body, signal } = init;
-      return fetch(new URL(path, balancer.origin), { method, body, signal, dispatcher: own } as RequestInit);
-    };
+  connect: (balancer, pool, options) => {
+    const own = new BalancedDispatcher(balancer, { ...options, pool });
+    return (path, init) => fetch(new URL(path, balancer.origin), { ...init, dispatcher: own } as RequestInit);
   },
 };
 
 /** Every way there is. */
-export const clients: readonly TestClient[] = [plain, undici, undiciOwn, request, dispatcher, interceptor, fetched];
+export const clients: readonly TestClient[] = [
+  plain,
+  undici,
+  undiciOwn,
+  request,
+  dispatcher,
+  interceptor,
+  interceptor7,
+  fetched,
+];
 
-function through(balancer: Balancer, own: Dispatcher): ReturnType<TestClient["connect"]> {
-  return async (path, { method = "GET", body = null, signal = null } = {}) => {
-    const options = { method, body, signal, dispatcher: own };
-    return answerOf(await undiciRequest(new URL(path, balancer.origin), options));
+function through(
+  balancer: Balancer,
+  own: Dispatcher,
+  request: typeof undiciRequest = undiciRequest,
+): ReturnType<TestClient["connect"]> {
+  return async (path, { method = "GET", body = null, signal = null, headers = {} } = {}) => {
+    const options = { method, body, signal, headers, dispatcher: own };
+    return answerOf(await request(new URL(path, balancer.origin), options));
   };
 }
 

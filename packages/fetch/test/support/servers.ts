@@ -3,6 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createSecureServer, type ServerHttp2Stream } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
+import type { TlsOptions } from "node:tls";
 import { afterEach } from "vitest";
 import { certificate, privateKey } from "./certificate.ts";
 
@@ -58,9 +59,9 @@ export async function httpServer(respond: Respond = echo): Promise<TestServer> {
   return listen(server, received);
 }
 
-export async function httpsServer(respond: Respond = echo): Promise<TestServer> {
+export async function httpsServer(respond: Respond = echo, options: TlsOptions = {}): Promise<TestServer> {
   const received: string[] = [];
-  const server = createHttpsServer({ cert: certificate, key: privateKey }, (request, response) => {
+  const server = createHttpsServer({ cert: certificate, key: privateKey, ...options }, (request, response) => {
     answer(request, response, received, respond).catch(() => {});
   });
   server.on("tlsClientError", () => {});

@@ -1,0 +1,51 @@
+import type { AttemptResult, CallOptions, Report } from "@fairlead/core";
+import { keyOf } from "./idempotency-key.ts";
+import { IDEMPOTENT_METHODS } from "./methods.ts";
+import type { ClientOptions, FairleadInit } from "./options.ts";
+
+/** What holds for the calls of one client: its options, under what each call says itself. */
+export class CallPolicy {
+  readonly #defaults: FairleadInit | undefined;
+  readonly #methods: ReadonlySet<string>;
+
+  /** `options` are checked. */
+  constructor({ methods, ...defaults }: ClientOptions) {
+    this.#defaults = Object.values(defaults).every((value) => value === undefined) ? undefined : defaults;
+    this.#methods = methods === undefined ? IDEMPOTENT_METHODS : new Set(methods.map((name) => name.toUpperCase()));
+  }
+
+  /** What holds for one call; what is `undefined` in its own words says nothing. */
+  of(own: FairleadInit | undefined): FairleadInit | undefined {
+    return merge(this.#defaults, own);
+  }
+
+  /** The call's Idempotency-Key, if it has one; `given` is asked for the one that the caller sends. */
+  keyOf(said: FairleadInit | undefined, method: string, given: () => string | undefined): string | undefined {
+    const source = said?.idempotencyKey;
+    // Most calls have none, and need not look for it.
+    return source === undefined || source === false ? undefined : keyOf(source, given(), this.#methods.has(method));
+  }
+
+  /** Whether repeating the call does no harm, as far as its body can be sent again. */
+  isIdempotent(said: FairleadInit | undefined, method: string, key: string | undefined): boolean {
+    return said?.idempotent ?? (key !== undefined || this.#methods.has(method));
+  }
+}
+
+/** The options of one call of the core: what an adapter knows, over what is said. */
+export function callOptions<T>(
+  said: FairleadInit | undefined,
+  idempotent: boolean,
+  signal: AbortSignal | undefined,
+  judge: (result: AttemptResult) => Report,
+  discard: (value: T) => void,
+): CallOptions<T> {
+  const ours = { idempotent, judge, signal, discard };
+  return said === undefined ? ours : { ...said, ...ours };
+}
+
+function merge(defaults: FairleadInit | undefined, own: FairleadInit | undefined): FairleadInit | undefined {
+  if (own === undefined || defaults === undefined) return own ?? defaults;
+  const said = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) };
+}
