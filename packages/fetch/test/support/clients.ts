@@ -110,11 +110,11 @@ export const clients: readonly TestClient[] = [
 function through(
   balancer: Balancer,
   own: Dispatcher,
-  request: typeof undiciRequest = undiciRequest,
+  send: typeof undiciRequest = undiciRequest,
 ): ReturnType<TestClient["connect"]> {
   return async (path, { method = "GET", body = null, signal = null, headers = {} } = {}) => {
     const options = { method, body, signal, headers, dispatcher: own };
-    return answerOf(await request(new URL(path, balancer.origin), options));
+    return answerOf(await send(new URL(path, balancer.origin), options));
   };
 }
 
