@@ -11,6 +11,7 @@ import type { Budget } from "./budget.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 import { WaitingQueue } from "./queue.ts";
+import { lastResort, untried } from "./request.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "./retry-settings.ts";
 
 /** Of a load report that can't be read. */
@@ -94,6 +95,24 @@ export class CallHost implements LeaseHost {
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
     const member = this.chooser.choose(request, nowMs);
     return member === undefined ? undefined : new ActiveLease(this, member, request.kind ?? "request", nowMs);
+  }
+
+  /**
+   * For a repeat: somebody whom the call has not tried, be it one that has failed before; a retry takes anybody. What was
+   * refused a moment ago is refused again: a requeue goes elsewhere or waits.
+   */
+  leaseForRepeat(request: PickRequest, kind: "retry" | "requeue", nowMs: number): ActiveLease | undefined {
+    return (
+      this.tryLease(request, nowMs) ??
+      this.tryLease(untried(request), nowMs) ??
+      (kind === "retry" ? this.tryLease(lastResort(request), nowMs) : undefined)
+    );
+  }
+
+  /** What a repeat waits for: one it has not tried, if such a one is only busy with its test attempt; else anybody. */
+  worthWaitingFor(request: PickRequest): PickRequest {
+    const busy = this.members.all.some((member) => member.testable && request.tried?.has(member) !== true);
+    return busy ? untried(request) : lastResort(request);
   }
 
   /**

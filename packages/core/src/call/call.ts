@@ -9,7 +9,7 @@ import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats, timeoutError } from "./repeats.ts";
-import { lastResort, pickRequestOf, withTried } from "./request.ts";
+import { pickRequestOf, withTried } from "./request.ts";
 import { discardValue, judge } from "./verdict.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
@@ -211,16 +211,15 @@ export class Call<T> implements Adopter<T>, AttemptOwner, OpenCall {
   /** Another backend; for a retry any backend that admits it; or none: then the last ending stands. */
   #again(last: Last<T>, repeat: Repeat): void {
     const nowMs = this.now();
-    let lease = this.#host.tryLease(this.#request, nowMs);
-    // What was refused a moment ago is refused again: a requeue goes elsewhere or waits.
-    if (lease === undefined && repeat.kind === "retry") lease = this.#host.tryLease(lastResort(this.#request), nowMs);
+    const lease = this.#host.leaseForRepeat(this.#request, repeat.kind, nowMs);
     const nobody = (): void => {
       this.#repeats?.abandoned(repeat.kind, this.now());
       this.#exhausted(last);
     };
     if (lease !== undefined) this.#repeatOn(lease, repeat, nowMs);
     else if (last.ending.failed) {
-      this.#wait(lastResort(this.#request), nobody, (served) => this.#repeatOn(served, repeat, this.now()));
+      const request = this.#host.worthWaitingFor(this.#request);
+      this.#wait(request, nobody, (served) => this.#repeatOn(served, repeat, this.now()));
     } else nobody();
   }
 
