@@ -70,14 +70,15 @@ function usesOf(port: number, uses: readonly Use[]): readonly number[] {
   return uses.filter((use) => use.port === port).map(({ atMs }) => atMs);
 }
 
-/** Brings about one step after the other. Resolves to when the fault began and when its repair was done. */
+/** Brings about one step after the other. Resolves to when the fault began and when the first was repaired. */
 async function perform({ steps }: Scenario, fleet: Fleet): Promise<Pick<Observation, "faultMs" | "repairMs">> {
   const startMs = performance.now();
   let faultMs = Number.NaN;
+  let repairMs = Number.NaN;
   for (const { atMs, who, condition } of steps) {
     await sleep(Math.max(0, startMs + atMs - performance.now()));
     if (Number.isNaN(faultMs)) faultMs = performance.now();
-    await fleet.put(who, condition);
+    repairMs = await fleet.put(who, condition);
   }
-  return { faultMs, repairMs: performance.now() };
+  return { faultMs, repairMs };
 }

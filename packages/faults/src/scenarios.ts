@@ -2,7 +2,7 @@ import type { Condition } from "./backends/conditions.ts";
 import type { Whom } from "./backends/fleet.ts";
 
 /** What happens to whom, and when. */
-export interface Step {
+interface Step {
   readonly atMs: number;
   readonly who: Whom;
   readonly condition: Condition;

@@ -8,7 +8,7 @@ import { makeCalls } from "../src/load/calls.ts";
 
 afterAll(killChildren);
 
-const PACE = { rate: 150, durationMs: 6_000 };
+const PACE = { rate: 150, durationMs: 4_000 };
 const CALLS = (PACE.rate * PACE.durationMs) / 1_000;
 /** What one process may repeat at any rate by default: 1 per second, and a burst of 10. */
 const FLOOR = PACE.durationMs / 1_000 + 10;

@@ -181,14 +181,20 @@ test("a wall clock that is set back moves no pause, no timeout and no deadline",
   expect(clock.pending).toBe(0);
 });
 
-describe("functions of the user that never settle", () => {
-  const never = (): Promise<never> => new Promise(() => {});
+const never = (): Promise<never> => new Promise(() => {});
 
+async function* endlessBody(): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array([65]);
+  await never();
+}
+
+describe("functions of the user that never settle", () => {
   test("a classifier or a listener that returns such a promise holds nothing up", async () => {
     const bad = await httpServer((_request, response) => response.writeHead(502).end());
     const good = await httpServer((_request, response) => response.end("good"));
     const balancer = balancerOver([bad.url, good.url], { classify: never as never });
-    for (const event of ["attemptRetried", "callbackFailed"] as const) balancer.on(event, never as never);
+    const listener: () => unknown = never;
+    for (const event of ["attemptRetried", "callbackFailed"] as const) balancer.on(event, listener);
     for (const client of clients) expect(await (await client.connect(balancer)("/")).text()).toBe("good");
     await idle(balancer);
     await nextTurn();
@@ -199,11 +205,7 @@ describe("functions of the user that never settle", () => {
     async (_name, client) => {
       const server = await httpServer();
       const balancer = balancerOver([server.url], IMPATIENT);
-      async function* body(): AsyncGenerator<Uint8Array> {
-        yield new Uint8Array([65]);
-        await never();
-      }
-      const init = { method: "POST", body: body() as never, duplex: "half" };
+      const init = { method: "POST", body: endlessBody() as never, duplex: "half" };
       await expect(client.connect(balancer)("/", init)).rejects.toMatchObject({ name: "TimeoutError" });
       await idle(balancer);
       expect(counters(balancer, 0)).toMatchObject({ failures: 1 });

@@ -34,7 +34,6 @@ function keep(socket: Socket): void {
 function respond(response: ServerResponse): void {
   response.setHeader(BACKEND_HEADER, number);
   response.setHeader("content-length", Buffer.byteLength(BODY));
-  const late = (say: () => void): void => void setTimeout(say, FASTEST_MS + (SLOWEST_MS - FASTEST_MS) * Math.random());
   const fail = (status: number): void => void response.writeHead(status, { "content-length": 0 }).end();
   if (condition === "answering 503") fail(503);
   else if (condition === "answering 500") fail(500);
@@ -44,7 +43,7 @@ function respond(response: ServerResponse): void {
     const half = BODY.length / 2;
     response.write(BODY.slice(0, half));
     heldBack.push(() => response.end(BODY.slice(half)));
-  } else late(() => response.end(BODY));
+  } else setTimeout(() => response.end(BODY), FASTEST_MS + (SLOWEST_MS - FASTEST_MS) * Math.random());
 }
 
 let listener: Server = web;
@@ -116,7 +115,7 @@ process.on("message", (order: Order) => {
 
 function obey(next: Condition): void {
   become(next).catch((error: unknown) => {
-    console.error(error);
+    process.stderr.write(`${String(error)}\n`);
     process.exit(1);
   });
 }

@@ -17,14 +17,20 @@ export class Fleet {
     return this.backends.map(({ url }) => url);
   }
 
-  /** Resolves when all of `who` are in that condition. */
-  async put(who: Whom, condition: Condition): Promise<void> {
-    await Promise.all(this.chosen(who).map((backend) => backend.put(condition)));
+  /** Resolves when all of `who` are in that condition, to when the first of them was (`performance.now()`). */
+  async put(who: Whom, condition: Condition): Promise<number> {
+    let firstMs = Number.POSITIVE_INFINITY;
+    const put = async (backend: Backend): Promise<void> => {
+      await backend.put(condition);
+      firstMs = Math.min(firstMs, performance.now());
+    };
+    await Promise.all(this.chosen(who).map(put));
+    return firstMs;
   }
 
   chosen(who: Whom): readonly Backend[] {
     if (who === "all") return this.backends;
-    return who === "one" ? this.backends.slice(0, 1) : this.backends.slice(1);
+    return this.backends.slice(0, 1);
   }
 
   /** How many requests have reached any of them since they started. */
@@ -38,5 +44,5 @@ export class Fleet {
   }
 }
 
-/** `one` is the same in every step of a scenario; `others` are the rest. */
-export type Whom = "one" | "others" | "all";
+/** `one` is the same in every step of a scenario. */
+export type Whom = "one" | "all";

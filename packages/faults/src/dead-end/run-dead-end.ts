@@ -16,20 +16,22 @@ export interface Recovery {
 const WELL = { rate: 25, durationMs: 400 };
 /** 40 calls. */
 const DOWN = { rate: 25, durationMs: 1_600 };
+const AFTER_RATE = 25;
 /** Longer than a first ejection may be (5 s + 20 %), so that whatever waits for its end has had it. */
-const AFTER = { rate: 25, durationMs: 8_000 };
+const AFTER_MS = 8_000;
 
 /** Two backends, one connection to each: both are down for 40 calls, then one comes back. */
-export async function runDeadEnd({ name, connect }: Contestant, back: number): Promise<Recovery> {
+export async function runDeadEnd(contestant: Contestant, back: number, afterMs: number = AFTER_MS): Promise<Recovery> {
   const fleet = await Fleet.start(2);
-  const client = connect(fleet.urls);
+  const client = contestant.connect(fleet.urls);
   try {
     await makeCalls(client, WELL);
     await fleet.put("all", "killed");
     await makeCalls(client, DOWN);
     await fleet.backends[back]?.put("well");
     const backMs = performance.now();
-    return { contestant: name, back, ...recovery(await makeCalls(client, AFTER), backMs) };
+    const calls = await makeCalls(client, { rate: AFTER_RATE, durationMs: afterMs });
+    return { contestant: contestant.name, back, ...recovery(calls, backMs) };
   } finally {
     await Promise.all([client.close(), fleet.end()]);
   }

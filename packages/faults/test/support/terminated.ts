@@ -9,31 +9,27 @@ let made = 0;
 let served = 0;
 const errors: string[] = [];
 
-function call(path: string): void {
+async function call(path: string): Promise<void> {
   made++;
-  orders
-    .fetch(path)
-    .then(async (response) => {
-      await response.text();
-      if (response.ok) served++;
-      else errors.push(String(response.status));
-    })
-    .catch((error: unknown) => errors.push(String(error)));
+  const response = await orders.fetch(path);
+  await response.text();
+  if (response.ok) served++;
+  else errors.push(String(response.status));
+}
+
+async function end(): Promise<void> {
+  clearInterval(intake);
+  const inFlight = made - served;
+  await orders.close();
+  const left = process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name.startsWith("TCP"));
+  console.log(JSON.stringify({ made, served, inFlight, errors, left }));
 }
 
 const intake = setInterval(() => {
-  call(`/v1/orders/${made}`);
+  call(`/v1/orders/${made}`).catch((error: unknown) => errors.push(String(error)));
   if (made === 50) console.log("ready");
 }, EVERY_MS);
 
 process.once("SIGTERM", () => {
-  clearInterval(intake);
-  const inFlight = made - served;
-  orders.close().then(
-    () => {
-      const left = process.getActiveResourcesInfo().filter((name) => name === "Timeout" || name.startsWith("TCP"));
-      console.log(JSON.stringify({ made, served, inFlight, errors, left }));
-    },
-    (error: unknown) => console.log(String(error)),
-  );
+  end().catch((error: unknown) => console.log(String(error)));
 });
