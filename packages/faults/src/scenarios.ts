@@ -17,51 +17,59 @@ export interface Scenario {
 }
 
 /** Time to find the pace. */
-const FAULT_AT_MS = 1_000;
-/** Shorter than the shortest first ejection (5 s − 20 %), so that the backend is well when its test comes. */
-const FAULT_MS = 2_000;
-/** Time for an ejection of the longest first kind (6 s) to end, counted from the fault, and for the backend to serve. */
+const FAULT_AT_MS = 500;
+const FAULT_MS = 1_500;
+/**
+ * From the repair on. The last failure may come as late as a connection's timeout (1 s, which undici rounds up to 1.5 s) after
+ * it; then the longest first ejection (5 s + 20 %) has to end.
+ */
 const RETURN_MS = 7_500;
 /** Longer than the default timeout of an attempt (10 s). */
 const STOPPED_MS = 12_000;
-/** Time for a second ejection (10 s + 20 %). */
-const SECOND_RETURN_MS = 14_000;
+/** From the repair on: time for the longest second ejection (10 s + 20 %) to end. */
+const SECOND_RETURN_MS = 12_500;
 
 /** One backend suffers for a time. */
 function oneIs(condition: Condition, name: string, faultMs = FAULT_MS): Scenario {
+  const repairAtMs = FAULT_AT_MS + faultMs;
   return {
     name,
     steps: [
       { atMs: FAULT_AT_MS, who: "one", condition },
-      { atMs: FAULT_AT_MS + faultMs, who: "one", condition: "well" },
+      { atMs: repairAtMs, who: "one", condition: "well" },
     ],
-    loadMs: FAULT_AT_MS + Math.max(RETURN_MS, faultMs + RETURN_MS - FAULT_MS),
+    loadMs: repairAtMs + RETURN_MS,
   };
 }
 
 /** Refuses connections every other second, `times` times. */
 function flapping(times: number): Scenario {
+  const changes = 2 * times;
   const steps = Array.from(
-    { length: 2 * times },
+    { length: changes },
     (_, index): Step => ({
       atMs: FAULT_AT_MS + index * 1_000,
       who: "one",
       condition: index % 2 === 0 ? "refusing" : "well",
     }),
   );
-  const repairedAtMs = FAULT_AT_MS + (2 * times - 1) * 1_000;
-  return { name: "flapping every second", steps, loadMs: repairedAtMs + SECOND_RETURN_MS };
+  return {
+    name: "flapping every second",
+    steps,
+    loadMs: FAULT_AT_MS + (changes - 1) * 1_000 + SECOND_RETURN_MS,
+  };
 }
 
 /** Nobody can serve for a time; then `back` can. */
 function allDown(back: "one" | "all", name: string): Scenario {
+  const backAtMs = FAULT_AT_MS + FAULT_MS;
   return {
     name,
     steps: [
       { atMs: FAULT_AT_MS, who: "all", condition: "killed" },
-      { atMs: FAULT_AT_MS + FAULT_MS, who: back, condition: "well" },
+      { atMs: backAtMs, who: back, condition: "well" },
     ],
-    loadMs: FAULT_AT_MS + RETURN_MS,
+    loadMs: backAtMs + RETURN_MS,
   };
 }
 
@@ -73,7 +81,7 @@ export const scenarios: readonly Scenario[] = [
   oneIs("hanging up", "accepts and closes"),
   oneIs("answering 503", "answers 503"),
   oneIs("answering 500", "answers 500"),
-  oneIs("failing at times", "1 % of answers are 503", 6_000),
+  oneIs("failing at times", "1 % of answers are 503", 5_000),
   oneIs("starting", "restarted, late at first"),
   oneIs("stalling", "bodies stall"),
   flapping(3),

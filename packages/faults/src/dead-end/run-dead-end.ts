@@ -18,7 +18,7 @@ const WELL = { rate: 25, durationMs: 400 };
 const DOWN = { rate: 25, durationMs: 1_600 };
 const AFTER_RATE = 25;
 /** Longer than a first ejection may be (5 s + 20 %), so that whatever waits for its end has had it. */
-const AFTER_MS = 8_000;
+const AFTER_MS = 7_000;
 
 /** Two backends, one connection to each: both are down for 40 calls, then one comes back. */
 export async function runDeadEnd(contestant: Contestant, back: number, afterMs: number = AFTER_MS): Promise<Recovery> {
