@@ -31,6 +31,8 @@ export async function runScenario(scenario: Scenario, size: number, rate: number
   const orders = fairlead({ name: "orders", backends: fleet.urls });
   const wire = new Wire(fleet.backends.map(({ port }) => port));
   try {
+    for (const { who, condition } of scenario.steps)
+      if (condition === "killed" || condition === "starting") await fleet.prepareRestart(who);
     await makeCalls(orders, WARM_UP);
     return await observe(scenario, fleet, orders, wire, rate);
   } finally {

@@ -1,5 +1,5 @@
 // One backend, a process of its own: answers every request after 20 to 30 ms, unless told to misbehave.
-// Arguments: its number, the port (0: any), the condition to begin with.
+// Argument: its number.
 import { createServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer as createListener, type Server, type Socket } from "node:net";
 import { BACKEND_HEADER, type Condition, type FromBackend, type Order } from "./conditions.ts";
@@ -10,9 +10,9 @@ const FAILS_EVERY = 100;
 const BODY = `${JSON.stringify({ order: 7, items: ["rope", "block", "cleat"] })}\n`;
 const HOST = "127.0.0.1";
 
-const [number = "0", wantedPort = "0", first = "well"] = process.argv.slice(2);
-let condition = first as Condition;
-let port = Number(wantedPort);
+const [number = "0"] = process.argv.slice(2);
+let condition: Condition = "well";
+let port = 0;
 let requests = 0;
 /** What is said when the backend is well again. */
 let heldBack: (() => void)[] = [];
@@ -85,6 +85,13 @@ async function becomeDeaf(): Promise<void> {
   });
 }
 
+async function begin(order: Extract<Order, { readonly kind: "listen" }>): Promise<void> {
+  port = order.port;
+  condition = order.condition;
+  await listen(web);
+  tell({ kind: "listening", port });
+}
+
 async function become(next: Condition): Promise<void> {
   const before = condition;
   condition = next;
@@ -106,19 +113,18 @@ function tell(message: FromBackend): void {
   process.send?.(message);
 }
 
-process.on("disconnect", () => process.exit());
-process.on("SIGINT", () => {});
-process.on("message", (order: Order) => {
-  if (order.kind === "count") tell({ kind: "count", requests });
-  else obey(order.condition);
-});
-
-function obey(next: Condition): void {
-  become(next).catch((error: unknown) => {
+function obey(done: Promise<void>): void {
+  done.catch((error: unknown) => {
     process.stderr.write(`${String(error)}\n`);
     process.exit(1);
   });
 }
 
-await listen(web);
-tell({ kind: "listening", port });
+process.on("disconnect", () => process.exit());
+process.on("SIGINT", () => {});
+process.on("message", (order: Order) => {
+  if (order.kind === "count") tell({ kind: "count", requests });
+  else obey(order.kind === "listen" ? begin(order) : become(order.condition));
+});
+
+tell({ kind: "ready" });

@@ -12,6 +12,7 @@ export class Backend {
   readonly number: number;
   readonly port: number;
   #process: ChildProcess;
+  #spare: ChildProcess | undefined;
   #condition: Condition = "well";
 
   private constructor(number: number, port: number, process: ChildProcess) {
@@ -21,13 +22,18 @@ export class Backend {
   }
 
   static async start(number: number): Promise<Backend> {
-    const process = startProcess(number, 0, "well");
-    const { port } = await nextMessage<Listening>(process);
+    const process = await startProcess(number);
+    const { port } = await ask<Listening>(process, { kind: "listen", port: 0, condition: "well" } satisfies Order);
     return new Backend(number, port, process);
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts the process that takes over from one that is killed: to start one under load would be a fault of its own. */
+  async prepareRestart(): Promise<void> {
+    this.#spare ??= await startProcess(this.number);
   }
 
   /** Resolves when the backend is in that condition; one that was killed comes back on the same port. */
@@ -51,19 +57,23 @@ export class Backend {
     return requests;
   }
 
-  end(): Promise<void> {
-    return kill(this.#process);
+  async end(): Promise<void> {
+    await kill(this.#process);
+    if (this.#spare !== undefined) await kill(this.#spare);
   }
 
   async #restart(condition: Condition): Promise<void> {
     await kill(this.#process);
-    this.#process = startProcess(this.number, this.port, condition);
-    await nextMessage<Listening>(this.#process);
+    this.#process = this.#spare ?? (await startProcess(this.number));
+    this.#spare = undefined;
+    await ask<Listening>(this.#process, { kind: "listen", port: this.port, condition } satisfies Order);
   }
 }
 
-function startProcess(number: number, port: number, condition: Condition): ChildProcess {
-  return startChild(PROCESS, [String(number), String(port), condition]);
+async function startProcess(number: number): Promise<ChildProcess> {
+  const process = startChild(PROCESS, [String(number)]);
+  await nextMessage<FromBackend>(process);
+  return process;
 }
 
 /** Rejects if a connection comes about, or is refused: then the fault is not what it claims to be. */

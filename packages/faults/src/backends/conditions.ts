@@ -20,8 +20,11 @@ export type Condition =
   /** Headers and half of the body at once, the rest when it is well. */
   | "stalling";
 
-/** To a backend's process: to be in a condition, or to say how many requests it has had. Each is answered. */
-export type Order = { readonly kind: "be"; readonly condition: Condition } | { readonly kind: "count" };
+/** To a backend's process: to begin (port 0: any), to be in another condition, to say how many requests it has had. */
+export type Order =
+  | { readonly kind: "listen"; readonly port: number; readonly condition: Condition }
+  | { readonly kind: "be"; readonly condition: Condition }
+  | { readonly kind: "count" };
 
 export interface Listening {
   readonly kind: "listening";
@@ -33,7 +36,8 @@ export interface Count {
   readonly requests: number;
 }
 
-export type FromBackend = Listening | Count | { readonly kind: "applied" };
+/** Its first word, and what it answers to each order. */
+export type FromBackend = { readonly kind: "ready" } | Listening | Count | { readonly kind: "applied" };
 
 /** The header by which a backend says who it is. */
 export const BACKEND_HEADER = "x-backend";

@@ -17,6 +17,11 @@ export class Fleet {
     return this.backends.map(({ url }) => url);
   }
 
+  /** To be called before those of `who` are killed while calls are made. */
+  async prepareRestart(who: Whom): Promise<void> {
+    await Promise.all(this.chosen(who).map((backend) => backend.prepareRestart()));
+  }
+
   /** Resolves when all of `who` are in that condition, to when the first of them was (`performance.now()`). */
   async put(who: Whom, condition: Condition): Promise<number> {
     let firstMs = Number.POSITIVE_INFINITY;

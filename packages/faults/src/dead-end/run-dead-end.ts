@@ -25,6 +25,7 @@ export async function runDeadEnd(contestant: Contestant, back: number, afterMs: 
   const fleet = await Fleet.start(2);
   const client = contestant.connect(fleet.urls);
   try {
+    await fleet.prepareRestart("all");
     await makeCalls(client, WELL);
     await fleet.put("all", "killed");
     await makeCalls(client, DOWN);
