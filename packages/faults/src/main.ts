@@ -1,6 +1,7 @@
 // `pnpm faults`: lets real backends fail in every way there is, and shows what callers of fairlead notice.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Fleet } from "./backends/fleet.ts";
 import { killChildren } from "./children.ts";
 import { contestants } from "./dead-end/contestants.ts";
 import { runDeadEnd } from "./dead-end/run-dead-end.ts";
@@ -31,13 +32,15 @@ function showProgress(text: string): void {
 async function faultSections(names: readonly string[]): Promise<string[]> {
   const rows = new Map(SIZES.map((size): [number, FaultRow[]] => [size, []]));
   const chosen = scenarios.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)));
+  const fleets = await Promise.all(SIZES.map((size) => Fleet.start(size)));
   for (const scenario of chosen) {
     showProgress(scenario.name);
-    for (const seen of await Promise.all(SIZES.map((size) => runScenario(scenario, size, RATE)))) {
+    for (const seen of await Promise.all(fleets.map((fleet) => runScenario(scenario, fleet, RATE)))) {
       if (seen.held > 0) throw new Error(`${scenario.name}: ${seen.held} places on backends did not come back`);
       rows.get(seen.size)?.push({ scenario: scenario.name, figures: figuresOf(seen) });
     }
   }
+  await Promise.all(fleets.map((fleet) => fleet.end()));
   const losses = [...rows].map(([size, ofSize]) => lossesMarkdown(size, ofSize)).filter((text) => text !== "");
   return [
     ...[...rows].map(([size, ofSize]) => tableMarkdown(faultTable(size, ofSize))),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fairlead, fairlead } from "fairlead";
-import { Fleet } from "./backends/fleet.ts";
+import type { Fleet } from "./backends/fleet.ts";
 import { type CallRecord, makeCalls } from "./load/calls.ts";
 import { type Use, Wire } from "./load/wire.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -25,9 +25,8 @@ export interface Observation {
   readonly held: number;
 }
 
-/** Starts real backends, makes safe calls through fairlead as it comes, and lets happen what the scenario says. */
-export async function runScenario(scenario: Scenario, size: number, rate: number): Promise<Observation> {
-  const fleet = await Fleet.start(size);
+/** Makes safe calls through fairlead as it comes, and lets happen what the scenario says. All backends are well after it. */
+export async function runScenario(scenario: Scenario, fleet: Fleet, rate: number): Promise<Observation> {
   const orders = fairlead({ name: "orders", backends: fleet.urls });
   const wire = new Wire(fleet.backends.map(({ port }) => port));
   try {
@@ -37,7 +36,7 @@ export async function runScenario(scenario: Scenario, size: number, rate: number
     return await observe(scenario, fleet, orders, wire, rate);
   } finally {
     wire.end();
-    await Promise.all([orders.close({ drainMs: 0 }), fleet.end()]);
+    await Promise.all([orders.close({ drainMs: 0 }), fleet.put("all", "well")]);
   }
 }
 

@@ -24,6 +24,8 @@ const FAULT_MS = 1_500;
  * it; then the longest first ejection (5 s + 20 %) has to end.
  */
 const RETURN_MS = 7_500;
+/** In panic nobody waits for the end of an ejection. */
+const AFTER_ALL_MS = 4_000;
 /** Longer than the default timeout of an attempt (10 s). */
 const STOPPED_MS = 12_000;
 /** From the repair on: time for the longest second ejection (10 s + 20 %) to end. */
@@ -69,7 +71,7 @@ function allDown(back: "one" | "all", name: string): Scenario {
       { atMs: FAULT_AT_MS, who: "all", condition: "killed" },
       { atMs: backAtMs, who: back, condition: "well" },
     ],
-    loadMs: backAtMs + RETURN_MS,
+    loadMs: backAtMs + AFTER_ALL_MS,
   };
 }
 

@@ -1,6 +1,7 @@
 // A short version of `pnpm faults`, with what it must never show.
 import { afterAll, describe, expect, it } from "vitest";
 import type { Condition } from "../src/backends/conditions.ts";
+import { Fleet } from "../src/backends/fleet.ts";
 import { killChildren } from "../src/children.ts";
 import { ours } from "../src/dead-end/contestants.ts";
 import { runDeadEnd } from "../src/dead-end/run-dead-end.ts";
@@ -27,7 +28,9 @@ describe("with one of three backends that fails", { timeout: 20_000 }, () => {
   it.concurrent.each<Condition>(["killed", "refusing", "deaf", "hanging up", "answering 503", "stalling"])(
     "by %s, no safe call is lost, few are sent twice, and all places come back",
     async (condition) => {
-      const seen = await runScenario(short(condition), 3, RATE);
+      const fleet = await Fleet.start(3);
+      const seen = await runScenario(short(condition), fleet, RATE);
+      await fleet.end();
       const { calls, lost, extra, reasons } = figuresOf(seen);
       expect(calls).toBe((RATE * 2_000) / 1_000);
       expect({ lost, reasons, held: seen.held }).toEqual({ lost: 0, reasons: {}, held: 0 });
