@@ -25,7 +25,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],
-      exclude: ["**/*.test.ts", "packages/bench/**"],
+      exclude: ["**/*.test.ts", "packages/bench/**", "packages/faults/**"],
       reportsDirectory: ".results/coverage",
     },
     projects: folders.map((folder) => ({

@@ -294,6 +294,44 @@ describe("panic", () => {
     expect(calls.filter(({ state }) => state !== "fulfilled")).toEqual([]);
   });
 
+  test("sends what was refused to a backend that the call has not tried", async () => {
+    const { balancer } = world(3, { retry: false });
+    for (const id of ["a", "b", "c"]) eject(balancer, id);
+    const visits: string[] = [];
+    const call = balancer.call(async ({ backend }) => {
+      visits.push(backend.id);
+      if (backend.id !== "c") throw refused();
+    });
+    await expect(call).resolves.toBeUndefined();
+    expect(visits).toEqual(["a", "b", "c"]);
+  });
+
+  test("lets what was refused wait for the one it has not tried, and holds up nobody behind it", async () => {
+    const { balancer, clock } = world(2, { retry: false });
+    for (const id of ["a", "b"]) eject(balancer, id);
+    const [onA, onB] = [balancer.tryAcquire(), balancer.tryAcquire()];
+    expect([onA?.backend.id, onB?.backend.id]).toEqual(["a", "b"]);
+    onA?.settle({ outcome: "failure" });
+    onA?.release();
+    const call = watch(
+      balancer.call(async ({ backend }) => {
+        if (backend.id === "a") throw refused();
+        return backend.id;
+      }),
+    );
+    await clock.advance(500);
+    expect([call.state, balancer.snapshot().waiting]).toEqual(["pending", 1]);
+    const behind = balancer.tryAcquire();
+    expect(behind?.backend.id).toBe("a");
+    behind?.settle({ outcome: "failure" });
+    behind?.release();
+    expect(call.state).toBe("pending");
+    onB?.settle({ outcome: "failure" });
+    onB?.release();
+    await clock.advance(0);
+    expect([call.value, balancer.snapshot().waiting]).toEqual(["b", 0]);
+  });
+
   test("does not set aside disabled, draining, pauses or breakers", () => {
     const shut: BreakerProvider = {
       name: "shut",

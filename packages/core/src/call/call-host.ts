@@ -12,6 +12,7 @@ import type { Hedging } from "./hedge.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
 import type { Report } from "./outcome.ts";
 import { WaitingQueue } from "./queue.ts";
+import { lastResort, untried } from "./request.ts";
 
 /** Of a load report that can't be read. */
 const SHOWN_CHARACTERS = 100;
@@ -108,6 +109,24 @@ export class CallHost implements LeaseHost {
       this.announcer.emit("attemptHedged", () => ({ upstream: this.name, backend: lease.backend.id }));
     }
     return lease;
+  }
+
+  /**
+   * For a repeat: somebody whom the call has not tried, be it one that has failed before; a retry takes anybody. What was
+   * refused a moment ago is refused again: a requeue goes elsewhere or waits.
+   */
+  leaseForRepeat(request: PickRequest, kind: "retry" | "requeue", nowMs: number): ActiveLease | undefined {
+    return (
+      this.tryLease(request, nowMs) ??
+      this.tryLease(untried(request), nowMs) ??
+      (kind === "retry" ? this.tryLease(lastResort(request), nowMs) : undefined)
+    );
+  }
+
+  /** What a repeat waits for: one it has not tried, if such a one is only busy with its test attempt; else anybody. */
+  worthWaitingFor(request: PickRequest): PickRequest {
+    const busy = this.members.all.some((member) => member.testable && request.tried?.has(member) !== true);
+    return busy ? untried(request) : lastResort(request);
   }
 
   /**

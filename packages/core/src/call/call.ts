@@ -9,7 +9,7 @@ import type { OpenCall } from "./open-calls.ts";
 import { IGNORED, type Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
-import { lastResort, withTried } from "./request.ts";
+import { withTried } from "./request.ts";
 import { discardValue } from "./verdict.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
@@ -103,9 +103,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   /** Another backend; for a retry any backend that admits it; or none: then the last ending stands. */
   #again(last: Last<T>, repeat: Repeat): void {
     const nowMs = this.now();
-    let lease = this.host.tryLease(this.request, nowMs);
-    // What was refused a moment ago is refused again: a requeue goes elsewhere or waits.
-    if (lease === undefined && repeat.kind === "retry") lease = this.host.tryLease(lastResort(this.request), nowMs);
+    const lease = this.host.leaseForRepeat(this.request, repeat.kind, nowMs);
     const nobody = (): void => {
       repeat.budget?.giveBack(this.now());
       this.#exhausted(last);
@@ -113,7 +111,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const { askedMs } = repeat;
     if (lease !== undefined) this.#repeatOn(lease, repeat, nowMs);
     else if (last.ending.failed) {
-      this.#wait(lastResort(this.request), nobody, (served) => this.#repeatOn(served, repeat, this.now()));
+      const request = this.host.worthWaitingFor(this.request);
+      this.#wait(request, nobody, (served) => this.#repeatOn(served, repeat, this.now()));
     } else if (askedMs !== undefined && nowMs + askedMs < this.deadlineAtMs) {
       this.#pause(askedMs, () => this.#again(last, { ...repeat, askedMs: undefined }));
     } else nobody();

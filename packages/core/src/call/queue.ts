@@ -12,7 +12,12 @@ interface Waiter {
   readonly fail: (error: unknown) => void;
 }
 
-/** Calls for which no backend is free now, first come first served. A pinned one never holds up those behind it. */
+/** Whether a waiter passes over backends that others would take: then it never holds up those behind it. */
+function isChoosy({ pinned, tried }: PickRequest): boolean {
+  return pinned !== undefined || tried !== undefined;
+}
+
+/** Calls for which no backend is free now, first come first served. */
 export class WaitingQueue {
   readonly #waiters = new Set<Waiter>();
   readonly #clock: Clock;
@@ -20,7 +25,8 @@ export class WaitingQueue {
   readonly #onOccupied: (occupied: boolean) => void;
   #recheck: Timer | undefined;
   #serving = false;
-  #unpinned = 0;
+  /** Waiters that would take any backend. */
+  #easy = 0;
 
   constructor(
     clock: Clock,
@@ -38,7 +44,7 @@ export class WaitingQueue {
 
   /** Whether somebody waits for any backend at all: a newcomer comes after them. */
   get contended(): boolean {
-    return this.#unpinned > 0;
+    return this.#easy > 0;
   }
 
   /** Waits for a lease. Rejects after `timeoutMs` with what `onTimeout` makes. Returns how to leave the queue. */
@@ -53,7 +59,7 @@ export class WaitingQueue {
     const leave = (): void => {
       timer?.cancel();
       if (!this.#waiters.delete(waiter)) return;
-      if (request.pinned === undefined) this.#unpinned--;
+      if (!isChoosy(request)) this.#easy--;
       if (this.#waiters.size === 0) this.#stop();
     };
     const waiter: Waiter = {
@@ -69,7 +75,7 @@ export class WaitingQueue {
     };
     if (this.#waiters.size === 0) this.#onOccupied(true);
     this.#waiters.add(waiter);
-    if (request.pinned === undefined) this.#unpinned++;
+    if (!isChoosy(request)) this.#easy++;
     if (timeoutMs !== Number.POSITIVE_INFINITY) timer = this.#clock.schedule(timeoutMs, () => waiter.fail(onTimeout()));
     this.#scheduleRecheck();
     return leave;
@@ -83,7 +89,7 @@ export class WaitingQueue {
       for (const waiter of this.#waiters) {
         const lease = this.#tryLease(waiter.request);
         if (lease !== undefined) waiter.serve(lease);
-        else if (waiter.request.pinned === undefined) break;
+        else if (!isChoosy(waiter.request)) break;
       }
     } finally {
       this.#serving = false;

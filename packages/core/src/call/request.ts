@@ -15,7 +15,12 @@ export function pickRequestOf<T>(options: CallOptions<T>): PickRequest {
   return { kind, hashKey, pinned, pinPolicy, labels, replayable };
 }
 
-/** A retry that nobody new can take: failed and tried backends may. */
+/** A repeat that nobody in good health takes: backends that have failed may, but for those it has tried. */
+export function untried(request: PickRequest): PickRequest & { readonly lastResort: true } {
+  return { ...request, lastResort: true };
+}
+
+/** A repeat that nobody new can take: failed and tried backends may. */
 export function lastResort(request: PickRequest): PickRequest & { readonly lastResort: true } {
   return { ...request, tried: undefined, lastResort: true };
 }

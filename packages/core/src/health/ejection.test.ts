@@ -259,6 +259,15 @@ describe("a backend with failures too few for an ejection", () => {
     expect(ejection.changesAtMs).toBe(7_000);
   });
 
+  it("is tested all the same if only what began before the failure has worked since", () => {
+    const ejection = failing();
+    ejection.report(0, "success", 2_000, SETTINGS, 999);
+    expect(ejection.failures).toBe(0);
+    expect(ejection.changesAtMs).toBe(6_000);
+    ejection.report(0, "success", 2_000, SETTINGS, 1_000);
+    expect(ejection.changesAtMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("is not tested once it has worked", () => {
     const ejection = failing();
     ejection.report(0, "success", 2_000, SETTINGS);

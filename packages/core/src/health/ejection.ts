@@ -8,9 +8,13 @@ import type { EjectionSettings } from "./ejection-settings.ts";
  * - `probation`: ejected or left alone for its time; takes one attempt at a time, whose success brings it back.
  */
 type State =
-  | { readonly kind: "in"; failures: number; doubtAtMs: number }
+  | { readonly kind: "in"; failures: number; doubtAtMs: number; failedAtMs: number }
   | { readonly kind: "ejected"; readonly untilMs: number }
   | { readonly kind: "probation" };
+
+function fresh(): State {
+  return { kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY, failedAtMs: Number.NEGATIVE_INFINITY };
+}
 
 /** What a report changed, for the caller to announce. */
 export type EjectionChange =
@@ -34,7 +38,7 @@ const FORGIVE_AFTER_MS = 10_000;
  * (return by a single probe).
  */
 export class Ejection {
-  #state: State = { kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY };
+  #state: State = fresh();
   /** Counts changes of state; a report carries the generation that admitted it. */
   generation = 0;
   /** Doublings that the next ejection has coming. */
@@ -107,10 +111,16 @@ export class Ejection {
     if (generation === this.generation && this.#probes > 0) this.#probes--;
   }
 
-  /** Takes in the verdict on an attempt that was admitted under `generation`. */
-  report(generation: number, outcome: Outcome, nowMs: number, settings: EjectionSettings): EjectionChange {
+  /** Takes in the verdict on an attempt that was admitted under `generation`, at `startedAtMs`. */
+  report(
+    generation: number,
+    outcome: Outcome,
+    nowMs: number,
+    settings: EjectionSettings,
+    startedAtMs: number = nowMs,
+  ): EjectionChange {
     if (generation !== this.generation) return undefined;
-    if (outcome === "success") return this.#succeeded(nowMs);
+    if (outcome === "success") return this.#succeeded(nowMs, startedAtMs);
     if (outcome === "failure" || outcome === "unreached") return this.#failed(nowMs, settings);
     return undefined;
   }
@@ -118,18 +128,19 @@ export class Ejection {
   /** Back in, whatever the history. */
   reset(): void {
     this.#level = 0;
-    this.#become({ kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY });
+    this.#become(fresh());
   }
 
-  #succeeded(nowMs: number): EjectionChange {
+  #succeeded(nowMs: number, startedAtMs: number): EjectionChange {
     if (this.#state.kind === "in") {
       this.#state.failures = 0;
-      this.#state.doubtAtMs = Number.POSITIVE_INFINITY;
+      // What began before the failure doesn't take back that a strategy shuns the backend since.
+      if (startedAtMs >= this.#state.failedAtMs) this.#state.doubtAtMs = Number.POSITIVE_INFINITY;
       return undefined;
     }
     // In panic an ejected backend is tried before its time; if it works, its time is over.
     this.#returnedAtMs = nowMs;
-    this.#become({ kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY });
+    this.#become(fresh());
     return { kind: "returned" };
   }
 
@@ -137,6 +148,7 @@ export class Ejection {
     if (this.#state.kind === "ejected") return undefined;
     if (this.#state.kind === "in") {
       this.#state.failures++;
+      this.#state.failedAtMs = nowMs;
       if (this.#state.failures < settings.consecutiveFailures) {
         this.#state.doubtAtMs = nowMs + this.#duration(settings);
         return undefined;

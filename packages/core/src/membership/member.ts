@@ -114,6 +114,11 @@ export class Member implements Backend {
     return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
   }
 
+  /** Has failed, and takes one attempt at a time. */
+  get testable(): boolean {
+    return this.inPlay && this.ejection.suspect && (this.inPanic || !this.ejection.ejected);
+  }
+
   /** One attempt at a time, and a retry only as the last resort: it has failed once already. */
   #admitsSuspect(request: PickRequest & { readonly lastResort?: boolean }, nowMs: number): boolean {
     if (this.ejection.ejected && !this.inPanic) return false;

@@ -262,7 +262,7 @@ export class Members {
     nowMs: number,
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
-    this.#verdicts.take(member, generation, report, nowMs, this.#settings);
+    this.#verdicts.take(member, generation, report, nowMs - latencyMs, nowMs, this.#settings);
   }
 
   #createBreaker(backend: string): Breaker | undefined {

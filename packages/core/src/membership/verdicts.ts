@@ -25,11 +25,18 @@ export class Verdicts {
     this.#views = views;
   }
 
-  /** `generation` is the ejection's when the attempt was admitted. */
-  take(member: Member, generation: number, report: Report, nowMs: number, settings: SharedSettings): void {
+  /** `generation` is the ejection's when the attempt was admitted, at `startedAtMs`. */
+  take(
+    member: Member,
+    generation: number,
+    report: Report,
+    startedAtMs: number,
+    nowMs: number,
+    settings: SharedSettings,
+  ): void {
     const { ejection, pauseLimitMs } = settings;
     if (ejection !== undefined) {
-      const change = member.ejection.report(generation, report.outcome, nowMs, ejection);
+      const change = member.ejection.report(generation, report.outcome, nowMs, ejection, startedAtMs);
       if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs);
       else this.#views.look(member.ejection.changesAtMs);
     }
