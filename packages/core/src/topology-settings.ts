@@ -71,7 +71,7 @@ function resolveFailback(check: OptionCheck, value: unknown, base: number): numb
 }
 
 /** An imported value with that method, or `false` for none. */
-function switchable<T>(
+export function switchable<T>(
   check: OptionCheck,
   path: string,
   value: unknown,
