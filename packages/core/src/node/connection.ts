@@ -26,6 +26,11 @@ export function tlsOptionsOf({ url, spec }: Backend, host: string | undefined): 
   };
 }
 
+export function hostHeader({ spec }: Backend, host: string | undefined): { readonly host?: string } {
+  const name = host ?? spec.host;
+  return name === undefined ? {} : { host: name };
+}
+
 /** When the certificate of the other side ends, milliseconds since 1970; `undefined` without TLS. */
 export function expiryOf(socket: Socket): number | undefined {
   const certificate = "getPeerCertificate" in socket ? (socket as TLSSocket).getPeerCertificate() : undefined;

@@ -12,26 +12,32 @@ import {
   resolveHttpRules,
 } from "../health/check/http-rules.ts";
 import { resolveSchedule } from "../health/check/schedule.ts";
-import { OptionCheck } from "../options.ts";
-import { expiryOf, tlsOptionsOf } from "./connection.ts";
+import { expected, OptionCheck } from "../options.ts";
+import { expiryOf, hostHeader, tlsOptionsOf } from "./connection.ts";
+
+export interface NodeHttpCheckOptions extends HttpCheckRules {
+  /** Host header and TLS server name. Default: the `host` of the backend's specification, else what its URL says. */
+  readonly host?: string | undefined;
+}
 
 /** In the logs of backends. */
 export const USER_AGENT = "fairlead-health-check";
 
 /**
- * `httpCheck` over `node:http` and `node:https`: goes by the `tls` of a backend's specification, notes when its certificate
- * ends, and makes a connection of its own for each check.
+ * `httpCheck` over `node:http` and `node:https`: goes by the `host` and `tls` of a backend's specification, notes when its
+ * certificate ends, and makes a connection of its own for each check.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
-export function nodeHttpCheck(options: HttpCheckRules = {}): HealthCheck {
+export function nodeHttpCheck(options: NodeHttpCheckOptions = {}): HealthCheck {
   const check = new OptionCheck();
-  const input = check.record("", options, HTTP_KEYS) ?? {};
+  const input = check.record("", options, ["host", ...HTTP_KEYS]) ?? {};
+  const host = check.optional("host", input["host"], expected.headerValue);
   const rules = resolveHttpRules(check, input);
   const settings = resolveSchedule(check, input);
   check.throwIfAny("nodeHttpCheck");
   return scheduled("nodeHttpCheck", settings, ({ backend, signal }) =>
-    askOverHttp(rules, backend, exchange(backend, rules.host, signal)),
+    askOverHttp(rules, backend, exchange(backend, host, signal)),
   );
 }
 
@@ -42,7 +48,7 @@ function exchange(backend: Backend, host: string | undefined, signal: AbortSigna
       const request = send(url, {
         ...(elsewhere ? {} : tlsOptionsOf(backend, host)),
         method,
-        headers: { "user-agent": USER_AGENT, ...headers },
+        headers: { "user-agent": USER_AGENT, ...headers, ...(elsewhere ? {} : hostHeader(backend, host)) },
         agent: false,
         signal,
       });

@@ -1,26 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type IncomingMessage, request as requestPlain } from "node:http";
+import { type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from "node:http";
 import { request as requestSecure } from "node:https";
 import type { Socket } from "node:net";
 import type { Backend } from "../backend.ts";
 import { scheduled } from "../health/check/function-check.ts";
 import type { HealthCheck } from "../health/check/health-check.ts";
-import {
-  checkUrl,
-  type HttpCheckRules,
-  type HttpRules,
-  ownHeaders,
-  resolveHttpRules,
-} from "../health/check/http-rules.ts";
+import { checkUrl, type HttpRules, resolveHttpRules } from "../health/check/http-rules.ts";
 import { type CheckSchedule, resolveSchedule, SCHEDULE_KEYS } from "../health/check/schedule.ts";
 import type { Finding } from "../health/health.ts";
-import { OptionCheck } from "../options.ts";
-import { expiryOf, tlsOptionsOf } from "./connection.ts";
-import { USER_AGENT } from "./node-http-check.ts";
+import { expected, OptionCheck } from "../options.ts";
+import { expiryOf, hostHeader, tlsOptionsOf } from "./connection.ts";
+import { type NodeHttpCheckOptions, USER_AGENT } from "./node-http-check.ts";
 
 export interface WebSocketCheckOptions
   extends CheckSchedule,
-    Pick<HttpCheckRules, "path" | "host" | "headers" | "port"> {
+    Pick<NodeHttpCheckOptions, "path" | "host" | "headers" | "port"> {
   /** Subprotocols to offer, of which the backend must choose one. Default: none. */
   readonly protocols?: readonly string[] | undefined;
 }
@@ -43,12 +37,15 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
  */
 export function webSocketCheck(options: WebSocketCheckOptions = {}): HealthCheck {
   const check = new OptionCheck();
-  const { protocols: given, ...input } = check.record("", options, KEYS) ?? {};
+  const { protocols: given, host: name, ...input } = check.record("", options, KEYS) ?? {};
   const rules = resolveHttpRules(check, input);
   const settings = resolveSchedule(check, input);
   const protocols = resolveProtocols(check, given);
+  const host = check.optional("host", name, expected.headerValue);
   check.throwIfAny("webSocketCheck");
-  return scheduled("webSocketCheck", settings, ({ backend, signal }) => open(rules, protocols, backend, signal));
+  return scheduled("webSocketCheck", settings, ({ backend, signal }) =>
+    open({ ...rules, protocols, host }, backend, signal),
+  );
 }
 
 function resolveProtocols(check: OptionCheck, value: unknown): readonly string[] {
@@ -59,51 +56,53 @@ function resolveProtocols(check: OptionCheck, value: unknown): readonly string[]
   return [];
 }
 
-function open(rules: HttpRules, protocols: readonly string[], backend: Backend, signal: AbortSignal): Promise<Finding> {
+interface OpeningRules extends HttpRules {
+  readonly protocols: readonly string[];
+  readonly host: string | undefined;
+}
+
+function open(rules: OpeningRules, backend: Backend, signal: AbortSignal): Promise<Finding> {
   return new Promise((resolve, reject) => {
     const url = checkUrl(backend, rules);
     const send = url.protocol === "https:" ? requestSecure : requestPlain;
     const key = randomBytes(16).toString("base64");
-    const request = send(url, {
-      ...tlsOptionsOf(backend, rules.host),
-      headers: {
-        "user-agent": USER_AGENT,
-        ...ownHeaders(rules, backend),
-        connection: "Upgrade",
-        upgrade: "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": key,
-        ...(protocols.length === 0 ? {} : { "sec-websocket-protocol": protocols.join(", ") }),
-      },
-      agent: false,
-      signal,
-    });
-    request.on("error", reject);
+    const headers = openingHeaders(rules, backend, key);
+    const request = send(url, { ...tlsOptionsOf(backend, rules.host), headers, agent: false, signal });
     const closed = (): void => reject(new Error("connection closed"));
+    request.on("error", reject);
     request.once("close", closed);
     request.once("response", (response) => {
+      resolve({ passed: false, reason: String(response.statusCode), certificateExpiresAt: expiryOf(response.socket) });
       response.on("error", () => {});
       response.destroy();
-      resolve({ passed: false, reason: String(response.statusCode), certificateExpiresAt: expiryOf(response.socket) });
     });
     request.once("upgrade", (response: IncomingMessage, socket: Socket) => {
       // The request ends here, the socket does not.
       request.off("close", closed);
-      const wrong = whatIsWrong(response, key, protocols);
-      const finding: Finding = {
-        passed: wrong === undefined,
-        reason: wrong ?? "101",
-        certificateExpiresAt: expiryOf(socket),
-      };
-      if (wrong === undefined) closePolitely(socket, signal, () => resolve(finding));
-      else {
-        socket.on("error", () => {});
-        socket.destroy();
-        resolve(finding);
-      }
+      const wrong = whatIsWrong(response, key, rules.protocols);
+      const reason = wrong ?? "101";
+      const finding = { passed: wrong === undefined, reason, certificateExpiresAt: expiryOf(socket) };
+      close(socket, signal, finding.passed, () => resolve(finding));
     });
     request.end();
   });
+}
+
+function openingHeaders(
+  { headers, protocols, host }: OpeningRules,
+  backend: Backend,
+  key: string,
+): OutgoingHttpHeaders {
+  return {
+    "user-agent": USER_AGENT,
+    ...headers,
+    ...hostHeader(backend, host),
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": key,
+    ...(protocols.length === 0 ? {} : { "sec-websocket-protocol": protocols.join(", ") }),
+  };
 }
 
 /** What RFC 6455 §4.1 tells a client to check. */
@@ -117,8 +116,8 @@ function whatIsWrong({ headers }: IncomingMessage, key: string, protocols: reado
   return agreed ? undefined : "101, but without a protocol that was offered";
 }
 
-/** Sends a close frame with 1000, and waits a moment for the backend to close. */
-function closePolitely(socket: Socket, signal: AbortSignal, closed: () => void): void {
+/** Sends a close frame with 1000, if this is a WebSocket at all, and waits a moment for the backend to close. */
+function close(socket: Socket, signal: AbortSignal, politely: boolean, closed: () => void): void {
   const give = (): void => void socket.destroy();
   let received = 0;
   signal.addEventListener("abort", give, { once: true });
@@ -132,7 +131,8 @@ function closePolitely(socket: Socket, signal: AbortSignal, closed: () => void):
     signal.removeEventListener("abort", give);
     closed();
   });
-  socket.end(closeFrame());
+  if (politely) socket.end(closeFrame());
+  else give();
 }
 
 /** FIN, opcode 8, two masked bytes: the status 1000 (RFC 6455 §5.2, §5.5.1). */

@@ -17,8 +17,8 @@ export interface HttpCheckOptions extends HttpCheckRules {
 }
 
 /**
- * Asks each backend over HTTP, by `fetch`: in every runtime. Browsers show no redirects and let nobody set Host; and only
- * `nodeHttpCheck` goes by the `tls` of a backend's specification.
+ * Asks each backend over HTTP, by `fetch`: in every runtime. `fetch` lets nobody set Host or say whom TLS trusts; where the
+ * specification of a backend has a `host` or `tls`, use `nodeHttpCheck`.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */

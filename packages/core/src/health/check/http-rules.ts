@@ -10,8 +10,6 @@ export interface HttpCheckRules extends CheckSchedule {
   readonly path?: string | undefined;
   /** Default `GET`. */
   readonly method?: "GET" | "HEAD" | "OPTIONS" | undefined;
-  /** The Host header. Default: the `host` of the backend's specification, else what its URL says. */
-  readonly host?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Statuses that pass: `200`, `"200-299"`, `"2xx"`, `"200,204"` or a list. Default `"2xx"`. */
   readonly expect?: StatusExpectation | undefined;
@@ -29,7 +27,6 @@ export interface HttpCheckRules extends CheckSchedule {
 export interface HttpRules {
   readonly path: string;
   readonly method: string;
-  readonly host: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly accepts: (status: number) => boolean;
   /** Decides on the body; `undefined`: it doesn't matter. */
@@ -42,7 +39,6 @@ export interface HttpRules {
 export const HTTP_KEYS: readonly (keyof HttpCheckRules)[] = [
   "path",
   "method",
-  "host",
   "headers",
   "expect",
   "body",
@@ -62,7 +58,6 @@ export function resolveHttpRules(check: OptionCheck, input: Record<string, unkno
   return {
     path: check.optional("path", input["path"], aPath) ?? "/",
     method: check.optional("method", input["method"], expected.oneOf(["GET", "HEAD", "OPTIONS"])) ?? "GET",
-    host: check.optional("host", input["host"], expected.headerValue),
     headers: resolveHeaders(check, input["headers"]),
     accepts: resolveStatuses(check, "expect", input["expect"], "2xx"),
     matches: resolveBody(check, input["body"]),
@@ -106,7 +101,7 @@ export interface Answer {
   discard(): void;
 }
 
-export interface Question {
+interface Question {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   /** What the specification says of TLS holds for the backend itself, not for where it redirects to. */
@@ -124,7 +119,7 @@ export async function askOverHttp(rules: HttpRules, backend: Backend, exchange: 
   let url = first;
   for (let redirects = 0; ; redirects++) {
     const elsewhere = url.origin !== first.origin;
-    const headers = elsewhere ? {} : ownHeaders(rules, backend);
+    const headers = elsewhere ? {} : rules.headers;
     const answer = await exchange(url, { method: rules.method, headers, elsewhere, follows: rules.follows });
     const next = rules.follows ? redirectOf(answer, url) : undefined;
     if (next === undefined) return judge(answer, rules);
@@ -144,14 +139,6 @@ export function checkUrl(
   if (protocol !== undefined) url.protocol = `${protocol}:`;
   url.port = port === undefined ? before : String(port);
   return url;
-}
-
-export function ownHeaders(
-  { headers, host }: Pick<HttpRules, "headers" | "host">,
-  { spec }: Backend,
-): Record<string, string> {
-  const name = host ?? spec.host;
-  return name === undefined ? { ...headers } : { ...headers, host: name };
 }
 
 function redirectOf({ status, location }: Answer, from: URL): URL | undefined {
