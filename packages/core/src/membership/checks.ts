@@ -83,7 +83,7 @@ export class Checks {
     const nowMs = this.#context.clock.now();
     if (check?.passed === true) member.counters.checksPassed++;
     else if (check !== undefined) member.counters.checksFailed++;
-    if (check !== undefined) member.lastCheck = { ...check, atMs: nowMs };
+    if (check !== undefined) member.lastCheck = check;
     this.#become(member, health, nowMs);
     if (check?.passed === true && check.unejects && health.kind === "up" && member.ejection.suspect)
       this.#verdicts.take(member, check.epoch, SUCCESS, nowMs, this.#settings());

@@ -36,7 +36,7 @@ export class Member implements Backend, CheckTarget {
   health: Health = UNCHECKED;
   /** Called in panic, it worked: then it takes as many calls as any other, for as long as the panic lasts. */
   worksThoughDown = false;
-  lastCheck: (CheckResult & { readonly atMs: number }) | undefined = undefined;
+  lastCheck: CheckResult | undefined = undefined;
   readonly latency: LatencyRow;
   readonly loads: LoadTable;
   /** Its row in `loads`; none after the end. */

@@ -7,10 +7,16 @@ import type { CheckTarget, HealthCheckContext, HealthCheckRun } from "./health-c
 import { reasonOf } from "./reason.ts";
 import type { CheckScheduleSettings } from "./schedule.ts";
 
-/** Checks begin together at these times: 50 wake-ups a second at most, however many backends there are. */
-const TICK_MS = 20;
+/**
+ * Checks begin together at ticks: 10 wake-ups a second, however many backends there are, and with short intervals as many
+ * more as keep a check within 2 % of its time.
+ */
+const LONGEST_TICK_MS = 100;
+const TICKS_PER_INTERVAL = 50;
 /** A backend that takes no calls until it is checked is checked within this time. */
 const FIRST_CHECK_MS = 1_000;
+/** A timer that is this late says that the process stood still, not that the backend did. */
+const STALL_MS = 50;
 
 const PENDING: Health = { kind: "pending", reason: "not checked yet" };
 const DOWN: Health = { kind: "down", reason: "no check has passed yet", failures: 0, successes: 0 };
@@ -51,7 +57,7 @@ export class CheckRun implements HealthCheckRun {
   readonly #probe: Probe;
   readonly #settings: CheckScheduleSettings;
   readonly #entries = new Map<CheckTarget, Entry>();
-  readonly #due = new DueTimes<Entry>();
+  readonly #due: DueTimes<Entry>;
   /** Of this process and run: its checks come at other times than those of the rest of the fleet. */
   readonly #seed: number;
   #timer: Timer | undefined;
@@ -63,6 +69,8 @@ export class CheckRun implements HealthCheckRun {
     this.#probe = probe;
     this.#settings = settings;
     this.#seed = context.random.next();
+    const shortestMs = Math.min(settings.intervalMs, settings.fastIntervalMs, settings.downIntervalMs);
+    this.#due = new DueTimes(Math.min(LONGEST_TICK_MS, shortestMs / TICKS_PER_INTERVAL));
   }
 
   add(target: CheckTarget): void {
@@ -94,10 +102,8 @@ export class CheckRun implements HealthCheckRun {
 
   /** Waits for the next check that is due; while as many are under way as may be, for the end of one. */
   #arm(): void {
-    const next = this.#due.first;
-    if (next === undefined || this.#underWay >= this.#settings.maxParallel) return;
-    const atMs = Math.ceil(next.dueMs / TICK_MS) * TICK_MS;
-    if (atMs >= this.#timerAtMs) return;
+    const atMs = this.#due.nextMs;
+    if (atMs >= this.#timerAtMs || this.#underWay >= this.#settings.maxParallel) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
     const delayMs = Math.max(0, atMs - this.#context.clock.now());
@@ -129,32 +135,34 @@ export class CheckRun implements HealthCheckRun {
     const check = new CheckAttempt(target, nowMs);
     entry.current = check;
     this.#underWay++;
-    this.#limit(entry, check, timeoutMs, 0);
-    this.#context.clock.lag?.watch(nowMs);
-    this.#ask(check).then(
-      (finding) => this.#found(entry, check, finding),
-      (error: unknown) => this.#found(entry, check, { passed: false, reason: reasonOf(error) }),
-    );
+    this.#limit(entry, check, nowMs, timeoutMs);
+    this.#ask(entry, check);
   }
 
-  /** A probe that throws instead of rejecting is no different. */
-  async #ask(check: CheckAttempt): Promise<Finding> {
-    return this.#probe(check);
+  #ask(entry: Entry, check: CheckAttempt): void {
+    const failed = (error: unknown): void => this.#found(entry, check, { passed: false, reason: reasonOf(error) });
+    try {
+      this.#probe(check).then((finding) => this.#found(entry, check, finding), failed);
+    } catch (error) {
+      // One that throws instead of rejecting is no different.
+      failed(error);
+    }
   }
 
-  /** Time in which this process itself stood still is not the backend's: such a check gets it on top. */
-  #limit(entry: Entry, check: CheckAttempt, delayMs: number, grantedMs: number): void {
+  /** If the process stood still when the time was over, the answer may have come: such a check gets that time on top. */
+  #limit(entry: Entry, check: CheckAttempt, sinceMs: number, delayMs: number): void {
     const { clock } = this.#context;
-    const late = (): void => {
-      const lagMs = clock.lag?.during(check.startedAtMs, clock.now()) ?? 0;
-      if (lagMs > grantedMs) {
-        this.#limit(entry, check, lagMs - grantedMs, lagMs);
+    const over = (): void => {
+      const nowMs = clock.now();
+      const lateMs = nowMs - sinceMs - delayMs;
+      if (lateMs > STALL_MS) {
+        this.#limit(entry, check, nowMs, lateMs);
         return;
       }
       this.#found(entry, check, { passed: false, reason: `no answer in ${this.#settings.timeoutMs} ms` });
       check.abort();
     };
-    entry.timer = clock.schedule(delayMs, late, { background: true });
+    entry.timer = clock.schedule(delayMs, over, { background: true });
   }
 
   /** What is found too late, or about a backend that has left meanwhile, is not heard. */
@@ -169,10 +177,12 @@ export class CheckRun implements HealthCheckRun {
   }
 
   #report({ backend, startedAtMs, epoch }: CheckAttempt, finding: Finding, nowMs: number): void {
-    const young = !finding.passed && nowMs - backend.joinedAtMs < this.#context.graceMs;
+    const { passed, reason, certificateExpiresAt } = finding;
+    const young = !passed && nowMs - backend.joinedAtMs < this.#context.graceMs;
     const health = young ? backend.health : afterCheck(backend.health, finding, this.#settings);
     const { unejects } = this.#settings;
-    this.#context.report(backend, { health, check: { ...finding, latencyMs: nowMs - startedAtMs, epoch, unejects } });
+    const check = { passed, reason, certificateExpiresAt, startedAtMs, endedAtMs: nowMs, epoch, unejects };
+    this.#context.report(backend, { health, check });
   }
 
   #end(entry: Entry): CheckAttempt | undefined {

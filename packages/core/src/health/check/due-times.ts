@@ -3,50 +3,76 @@ export interface Due {
   readonly dueMs: number;
 }
 
-/** What is due when: a binary heap, earliest first. An item's time must not change while it is inside. */
+/**
+ * What is due when, rounded up to whole ticks: lists by tick, and a heap of the ticks that have one. What ten thousand items
+ * cost is a list each to be put into; the heap stays as small as the longest interval is in ticks.
+ */
 export class DueTimes<T extends Due> {
-  readonly #items: T[] = [];
+  readonly #tickMs: number;
+  readonly #byTick = new Map<number, T[]>();
+  /** Earliest on top. */
+  readonly #ticks: number[] = [];
 
-  get first(): T | undefined {
-    return this.#items[0];
+  constructor(tickMs: number) {
+    this.#tickMs = tickMs;
+  }
+
+  /** When something is due next; `Infinity` if nothing ever is. */
+  get nextMs(): number {
+    return (this.#ticks[0] ?? Number.POSITIVE_INFINITY) * this.#tickMs;
   }
 
   add(item: T): void {
-    const items = this.#items;
-    let at = items.push(item) - 1;
+    const tick = Math.ceil(item.dueMs / this.#tickMs);
+    const items = this.#byTick.get(tick);
+    if (items !== undefined) items.push(item);
+    else {
+      this.#byTick.set(tick, [item]);
+      this.#raise(tick);
+    }
+  }
+
+  /** One item of the earliest tick, if that has come at `nowMs`. */
+  take(nowMs: number): T | undefined {
+    const [tick] = this.#ticks;
+    if (tick === undefined || tick * this.#tickMs > nowMs) return undefined;
+    const items = this.#byTick.get(tick);
+    const item = items?.pop();
+    if (items?.length === 0) {
+      this.#byTick.delete(tick);
+      const last = this.#ticks.pop();
+      if (last !== undefined && this.#ticks.length > 0) this.#sink(last);
+    }
+    return item;
+  }
+
+  #raise(tick: number): void {
+    const ticks = this.#ticks;
+    let at = ticks.push(tick) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = items[parent] as T;
-      if (above.dueMs <= item.dueMs) break;
-      items[at] = above;
+      const above = ticks[parent] as number;
+      if (above <= tick) break;
+      ticks[at] = above;
       at = parent;
     }
-    items[at] = item;
+    ticks[at] = tick;
   }
 
-  /** The earliest item, if it is due at `nowMs`. */
-  take(nowMs: number): T | undefined {
-    const items = this.#items;
-    const [first] = items;
-    if (first === undefined || first.dueMs > nowMs) return undefined;
-    const last = items.pop() as T;
-    if (items.length > 0) this.#sinkFromTop(last);
-    return first;
-  }
-
-  #sinkFromTop(item: T): void {
-    const items = this.#items;
+  /** Puts one in the place of the top. */
+  #sink(tick: number): void {
+    const ticks = this.#ticks;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
-      if (child >= items.length) break;
+      if (child >= ticks.length) break;
       // Both are in bounds.
-      if (child + 1 < items.length && (items[child + 1] as T).dueMs < (items[child] as T).dueMs) child++;
-      const below = items[child] as T;
-      if (below.dueMs >= item.dueMs) break;
-      items[at] = below;
+      if (child + 1 < ticks.length && (ticks[child + 1] as number) < (ticks[child] as number)) child++;
+      const below = ticks[child] as number;
+      if (below >= tick) break;
+      ticks[at] = below;
       at = child;
     }
-    items[at] = item;
+    ticks[at] = tick;
   }
 }

@@ -22,8 +22,9 @@ export interface HealthReport {
 }
 
 export interface CheckResult extends Finding {
-  /** Milliseconds from begin to end. */
-  readonly latencyMs: number;
+  /** Monotonic milliseconds. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
   /** The target's `epoch` when the check began. */
   readonly epoch: number;
   /** Whether a backend that is up after it is brought back from an ejection. */
