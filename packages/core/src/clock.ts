@@ -33,6 +33,11 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void, options?: ScheduleOptions): Timer;
   /** Left out where the event loop can't be watched, or time stands still while it works. */
   readonly lag?: LagMeter | undefined;
+  /**
+   * `false`: nothing runs by itself here, since a timer belongs to the request that made it (workerd). Then health checks
+   * don't run.
+   */
+  readonly background?: boolean | undefined;
 }
 
 const monotonicNow = (): number => performance.now();
@@ -65,6 +70,7 @@ export function perCallClock(): Clock {
       if (options?.background === true) timer.ref(false);
       return timer;
     },
+    background: false,
   };
 }
 

@@ -6,7 +6,7 @@ const DRAIN_MS = 10_000;
 const ATTACHMENT_CLOSE_MS = 5_000;
 
 /**
- * Ends everything of an upstream, in this order: nothing is repeated any more, attachments are asked to finish, leases are
+ * Ends everything of an upstream, in this order: nothing is repeated or checked any more, attachments are asked to finish, leases are
  * waited for, what is left is aborted, attachments are freed, then discovery and members. New work has been refused
  * before.
  */
@@ -18,6 +18,7 @@ export async function closeUpstream(
 ): Promise<void> {
   upstream.closing = true;
   upstream.calls.stopRepeating();
+  upstream.members.checks.close();
   const drained = Promise.all(
     [...upstream.attachments].map((attachment) => guarded(upstream, "attachment drain", () => attachment.drain?.())),
   );

@@ -12,6 +12,7 @@ import type { RetryOptions } from "./call/retry-settings.ts";
 import type { Clock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
+import type { HealthCheck } from "./health/check/health-check.ts";
 import type { EjectionOptions } from "./health/ejection-settings.ts";
 import type { SlowStartOptions } from "./health/slow-start-settings.ts";
 import type { MembershipOptions } from "./membership/membership-settings.ts";
@@ -49,6 +50,8 @@ export interface DeriveOptions {
 
 /** What can be changed while calls are under way. */
 export interface ReconfigurableOptions extends DeriveOptions {
+  /** Finds out by itself which backends work: `httpCheck({ path })`, `functionCheck(…)`… Default `false`: only calls tell. */
+  readonly healthCheck?: false | HealthCheck | undefined;
   readonly ejection?: false | EjectionOptions | undefined;
   readonly slowStart?: false | SlowStartOptions | undefined;
   /** Share of healthy backends, in percent, below which health and ejection are set aside; 0 never does. Default 50. */
@@ -155,7 +158,7 @@ export interface Balancer extends AsyncDisposable {
   set(backends: readonly (string | BackendSpec)[]): void;
   /** Asks the discovery to look again. */
   refresh(): void;
-  /** Back to what the specification says of its state, and out of ejection. */
+  /** Back to what the specification says of its state, and out of ejection. What health checks say stands. */
   enable(id: string): void;
   /** No new lease for anybody. */
   disable(id: string): void;

@@ -64,7 +64,24 @@ export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./g
 export type { KeyHash } from "./hash/key-hash.ts";
 export { murmur3 } from "./hash/murmur3.ts";
 export { xxh64 } from "./hash/xxh64.ts";
+export type { Check } from "./health/check/check-attempt.ts";
+export { functionCheck } from "./health/check/function-check.ts";
+export { haproxyTiming } from "./health/check/haproxy-timing.ts";
+export type {
+  CheckResult,
+  CheckTarget,
+  HealthCheck,
+  HealthCheckContext,
+  HealthCheckRun,
+  HealthReport,
+} from "./health/check/health-check.ts";
+export { type HttpCheckOptions, httpCheck } from "./health/check/http-check.ts";
+export type { HttpCheckRules } from "./health/check/http-rules.ts";
+export { albHealthCheck, cloudflareMonitor } from "./health/check/known-monitors.ts";
+export type { CheckSchedule } from "./health/check/schedule.ts";
+export type { StatusExpectation } from "./health/check/statuses.ts";
 export type { EjectionOptions } from "./health/ejection-settings.ts";
+export type { Finding, Health } from "./health/health.ts";
 export type { SlowStartOptions } from "./health/slow-start-settings.ts";
 export type { MembershipOptions } from "./membership/membership-settings.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";

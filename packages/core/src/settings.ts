@@ -5,6 +5,7 @@ import type { HedgePolicy } from "./call/hedge.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
 import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
+import type { HealthCheck } from "./health/check/health-check.ts";
 import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
 import { DEFAULT_SLOW_START, resolveSlowStart, type SlowStartSettings } from "./health/slow-start-settings.ts";
 import { DEFAULT_MEMBERSHIP, type MembershipSettings, resolveMembership } from "./membership/membership-settings.ts";
@@ -31,6 +32,7 @@ export interface CallSettings {
 
 /** The options that all balancers over the same members share. */
 export interface SharedSettings extends TopologySettings {
+  readonly healthCheck: HealthCheck | undefined;
   readonly ejection: EjectionSettings | undefined;
   readonly slowStart: SlowStartSettings | undefined;
   readonly retryBudget: BudgetSettings | undefined;
@@ -56,6 +58,7 @@ const DERIVE_KEYS = [
 ] as const;
 const SHARED_KEYS = [
   ...TOPOLOGY_KEYS,
+  "healthCheck",
   "ejection",
   "slowStart",
   "retryBudget",
@@ -87,6 +90,7 @@ export function defaultCallSettings(): CallSettings {
 
 export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
   ...DEFAULT_TOPOLOGY,
+  healthCheck: undefined,
   ejection: DEFAULT_EJECTION,
   slowStart: DEFAULT_SLOW_START,
   retryBudget: { ratio: 0.2, minPerSecond: 1, burst: 10 },
@@ -131,6 +135,14 @@ export function resolveSharedSettings(
 ): SharedSettings {
   return {
     ...resolveTopology(check, input, base),
+    healthCheck: switchable(
+      check,
+      "healthCheck",
+      input["healthCheck"],
+      "start",
+      "httpCheck({ path })",
+      base.healthCheck,
+    ),
     ejection: resolveEjection(check, input["ejection"], base.ejection),
     slowStart: resolveSlowStart(check, input["slowStart"], base.slowStart),
     retryBudget: resolveBudget(check, "retryBudget", input["retryBudget"], base.retryBudget, 0.2),

@@ -44,6 +44,11 @@ describe("a process", { timeout: 25_000 }, () => {
     expect(ended).toEqual({ code: 0, output: ['{"served":"a.test:80"}'], errors: "" });
   });
 
+  test("that forgets to close ends though its backends are being checked", async () => {
+    const ended = await run("forgets-close-with-checks.ts", 5_000);
+    expect(ended).toEqual({ code: 0, output: ['{"checked":true}'], errors: "" });
+  });
+
   test("is not ended early while a call is in its back-off or in the queue", async () => {
     const ended = await run("waits-in-back-off.ts", 10_000);
     expect(ended).toEqual({ code: 0, output: ['{"attempts":3}', '{"waited":true}'], errors: "" });

@@ -145,13 +145,17 @@ export class CallHost implements LeaseHost {
       fail(this.#noBackend(refused));
       return () => {};
     }
-    const starting = !this.members.known;
+    const starting = !this.members.known || this.members.pending;
     const patient = starting || (request.pinned !== undefined && request.pinPolicy === "wait");
     const timeoutMs = patient ? limitMs : Math.min(limitMs, queueLimitMs);
-    const why = starting ? "discovery has not reported yet" : "no backend took the call";
+    const why = starting ? this.#whyStarting() : "no backend took the call";
     return this.queue.wait(request, timeoutMs, serve, fail, () =>
       this.#noBackend(`${why} (waited ${Math.round(timeoutMs)} ms)`),
     );
+  }
+
+  #whyStarting(): string {
+    return this.members.known ? "no backend has passed its first check" : "discovery has not reported yet";
   }
 
   /** Why waiting is hopeless, if it is. */

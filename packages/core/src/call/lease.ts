@@ -37,7 +37,7 @@ export class ActiveLease implements Lease {
     this.kind = kind;
     this.startedAtMs = nowMs;
     this.#ejectionGeneration = backend.ejection.generation;
-    this.#probe = backend.ejection.suspect;
+    this.#probe = backend.suspect;
     if (this.#probe) backend.ejection.enterProbe(nowMs);
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
     backend.counters.attempts++;
@@ -57,7 +57,7 @@ export class ActiveLease implements Lease {
     backend.breaker?.report(this.#breakerGeneration, report, nowMs);
     const lagMs = this.#host.lag?.during(this.startedAtMs, nowMs) ?? 0;
     const latencyMs = this.#latencyOf(report, nowMs);
-    if (this.#probe) backend.ejection.leaveProbe(this.#ejectionGeneration);
+    if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
     this.#host.settled();
   }

@@ -1,7 +1,9 @@
 import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
-import type { Report } from "../call/outcome.ts";
+import type { Outcome, Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
+import type { CheckResult, CheckTarget } from "../health/check/health-check.ts";
 import { Ejection } from "../health/ejection.ts";
+import { type Health, UNCHECKED } from "../health/health.ts";
 import type { Random } from "../random.ts";
 import { LatencyRow, type LoadTable } from "../strategy/load/load-table.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
@@ -13,7 +15,7 @@ const LEAST_CHARGE_MS = 1_000;
 const LARGEST_CHARGE_MS = 5_000;
 
 /** The balancer's own record of a backend; callers see it as `Backend`. */
-export class Member implements Backend {
+export class Member implements Backend, CheckTarget {
   readonly id: string;
   spec: ResolvedSpec;
   weight: number;
@@ -31,6 +33,10 @@ export class Member implements Backend {
   warmsUpFromMs: number | undefined = undefined;
   pausedUntilMs = 0;
   reported: ReportedLoad | undefined = undefined;
+  health: Health = UNCHECKED;
+  /** Called in panic, it worked: then it takes as many calls as any other, for as long as the panic lasts. */
+  worksThoughDown = false;
+  lastCheck: CheckResult | undefined = undefined;
   readonly latency: LatencyRow;
   readonly loads: LoadTable;
   /** Its row in `loads`; none after the end. */
@@ -100,6 +106,33 @@ export class Member implements Backend {
     return !this.gone && (this.state === "enabled" || this.state === "degraded");
   }
 
+  get epoch(): number {
+    return this.ejection.generation;
+  }
+
+  get isDown(): boolean {
+    return this.health.kind === "down";
+  }
+
+  get isPending(): boolean {
+    return this.health.kind === "pending";
+  }
+
+  /** Waits for its very first check. */
+  get isUnknown(): boolean {
+    return this.isPending && this.lastCheck === undefined;
+  }
+
+  /** In play only in panic. */
+  get failed(): boolean {
+    return this.ejection.ejected || this.isDown;
+  }
+
+  /** Not fully trusted, by what calls or checks tell: such a backend takes one attempt at a time. */
+  get suspect(): boolean {
+    return this.ejection.suspect || (this.isDown && !this.worksThoughDown);
+  }
+
   admits(request: PickRequest, nowMs: number): boolean {
     if (this.loads.gated[this.row] !== 0 && !this.#gateOpen(request, nowMs)) return false;
     return request.tried === undefined || !request.tried.has(this);
@@ -111,7 +144,8 @@ export class Member implements Backend {
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
     if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
-    return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
+    if (this.isPending || (this.failed && !this.inPanic)) return false;
+    return !this.suspect || this.#admitsSuspect(request, nowMs);
   }
 
   /** Has failed, and takes one attempt at a time. */
@@ -121,7 +155,6 @@ export class Member implements Backend {
 
   /** One attempt at a time, and a retry only as the last resort: it has failed once already. */
   #admitsSuspect(request: PickRequest & { readonly lastResort?: boolean }, nowMs: number): boolean {
-    if (this.ejection.ejected && !this.inPanic) return false;
     if (request.tried !== undefined && request.lastResort !== true) return false;
     return this.ejection.hasFreeProbe(nowMs);
   }
@@ -130,6 +163,15 @@ export class Member implements Backend {
   acquit(): void {
     this.ejection.reset();
     this.refreshGate();
+  }
+
+  /** A test attempt has its verdict. Returns whether that has shown that it works although it is down. */
+  leaveProbe(generation: number, outcome: Outcome): boolean {
+    this.ejection.leaveProbe(generation);
+    if (outcome !== "success" || !this.isDown) return false;
+    this.worksThoughDown = true;
+    this.refreshGate();
+    return true;
   }
 
   endPause(): void {
@@ -143,6 +185,8 @@ export class Member implements Backend {
       this.breaker !== undefined ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
+      this.isDown ||
+      this.isPending ||
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";

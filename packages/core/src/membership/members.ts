@@ -11,6 +11,7 @@ import type { Announcer } from "../telemetry/events.ts";
 import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
 import { announcePanic } from "./announcements.ts";
+import { Checks } from "./checks.ts";
 import { type Difference, differing } from "./differing.ts";
 import { Member } from "./member.ts";
 import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
@@ -34,6 +35,7 @@ export interface MembersContext {
 /** The backends of one upstream with all that is known of them: shared by a balancer and those derived from it. */
 export class Members {
   #settings: SharedSettings;
+  readonly checks: Checks;
   readonly #context: MembersContext;
   readonly #byId = new Map<string, Member>();
   /** One per entry of the set, in its order, which strategies and `first` see; then those on their way out. */
@@ -55,6 +57,8 @@ export class Members {
       context.callbackFailed,
     );
     this.#verdicts = new Verdicts(context, this.#views);
+    this.checks = new Checks(context, this.#views, this.#verdicts, () => this.#settings);
+    this.checks.use(settings.healthCheck, []);
   }
 
   /** Whether a complete set has ever come. */
@@ -69,6 +73,7 @@ export class Members {
   set settings(settings: SharedSettings) {
     this.#settings = settings;
     if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
+    this.checks.use(settings.healthCheck, this.present);
     this.#changed();
   }
 
@@ -134,9 +139,16 @@ export class Members {
     return checkSpecs(what, specs, this.#cache);
   }
 
-  /** Nobody of the present set takes calls: none is there, or all are out of play or ejected. */
+  /** Nobody of the present set takes calls: none is there, or all are out of play, ejected, down or not checked yet. */
   get nobodyWorks(): boolean {
-    return this.present.every(({ inPlay, ejection }) => !inPlay || ejection.ejected);
+    return this.present.every(({ inPlay, failed, isPending }) => !inPlay || failed || isPending);
+  }
+
+  /** Nobody works yet, and the first look at all of them is not over. */
+  get pending(): boolean {
+    const inPlay = this.#members.filter((member) => member.inPlay);
+    if (inPlay.some(({ isUnknown }) => isUnknown)) return this.nobodyWorks;
+    return inPlay.length > 0 && inPlay.every(({ isPending }) => isPending);
   }
 
   /**
@@ -170,6 +182,7 @@ export class Members {
     if (member === undefined) return;
     member.gone = true;
     member.refreshGate();
+    this.checks.remove(member);
     this.#forgetIfDone(member);
   }
 
@@ -179,7 +192,8 @@ export class Members {
     const known = this.#byId.get(spec.id);
     if (known !== undefined && !known.gone && (known.spec === spec || sameSpec(known.spec, spec))) return false;
     const member = known ?? new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id));
-    if (known === undefined || known.gone) {
+    const joined = known === undefined || known.gone;
+    if (joined) {
       member.joinedAtMs = Math.floor(nowMs);
       if (joins) member.warmsUpFromMs = nowMs;
     }
@@ -190,6 +204,7 @@ export class Members {
       member.update(spec);
       announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
     }
+    if (joined) this.checks.add(member);
     return true;
   }
 
@@ -249,6 +264,11 @@ export class Members {
     // What has just started may not answer checks yet.
     if (young && (report.outcome === "failure" || report.outcome === "unreached")) return;
     this.judge(member, "connection", member.ejection.generation, report, 0, 0, nowMs);
+  }
+
+  /** The verdict on an attempt that a suspect backend had been given to prove itself. */
+  tested(member: Member, generation: number, { outcome }: Report, nowMs: number): void {
+    if (member.leaveProbe(generation, outcome)) this.#views.invalidateSoon(nowMs);
   }
 
   /** See `Verdicts.take`. */

@@ -47,20 +47,27 @@ export class Verdicts {
   }
 
   #ejectionChanged(member: Member, change: NonNullable<EjectionChange>, report: Report, nowMs: number): void {
-    const { announcer, upstream, changed } = this.#context;
+    const { announcer, upstream } = this.#context;
     member.refreshGate();
     if (change.kind === "returned") {
-      // What it did before says nothing about it now; slow start is the caution that is left.
-      member.loads.forget(member.row);
-      member.warmsUpFromMs = nowMs;
       announcer.emit("backendReturned", () => ({ upstream, backend: member.id }));
-      this.#views.invalidate();
-      changed();
+      this.welcomeBack(member, nowMs, true);
       return;
     }
     member.counters.ejections++;
     this.#views.invalidateSoon(nowMs);
     announceEjected(this.#context, member.id, report, change.untilMs - nowMs);
+  }
+
+  /**
+   * What it did before says nothing about it now; slow start is the caution that is left. One that is not `known` yet, and
+   * did not join others, has nobody who could take its calls meanwhile.
+   */
+  welcomeBack(member: Member, nowMs: number, known: boolean): void {
+    member.loads.forget(member.row);
+    if (known || member.warmsUpFromMs !== undefined) member.warmsUpFromMs = nowMs;
+    this.#views.invalidate();
+    this.#context.changed();
   }
 
   #pause(member: Member, pauseMs: number, nowMs: number): void {

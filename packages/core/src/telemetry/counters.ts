@@ -13,6 +13,8 @@ export class BackendCounters {
   /** Streams that broke after a good start. */
   streamFailures = 0;
   ejections = 0;
+  checksPassed = 0;
+  checksFailed = 0;
   /** Of successful requests, to the verdict. */
   readonly latency: Histogram = new Histogram();
 

@@ -16,6 +16,8 @@ export interface BalancerEvents {
   backendEjected(event: BackendEvent & { readonly reason: string; readonly untilAt: number }): void;
   /** An ejected backend has proved to work. */
   backendReturned(event: BackendEvent): void;
+  /** Health checks have taken it down or brought it up. */
+  backendHealthChanged(event: BackendEvent & { readonly health: "up" | "down"; readonly reason: string }): void;
   /** It asked not to be called for a while. */
   backendPaused(event: BackendEvent & { readonly untilAt: number }): void;
   backendStateChanged(event: BackendEvent & { readonly state: string }): void;

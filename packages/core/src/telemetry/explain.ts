@@ -115,17 +115,19 @@ function reasonFor(
   return (
     outOfPlay(member, here) ??
     behindTheGate(member, request, nowMs) ??
-    (member.ejection.suspect ? suspicion(member, request, nowMs) : undefined) ??
+    (member.suspect || member.failed ? suspicion(member, request, nowMs) : undefined) ??
     (here ? "admits it" : undefined) ??
     (tier === undefined ? outsideTheView(member, topology, request) : standby(tier, topology)) ??
     (request.pinned === undefined ? "admits it" : "admits it, but the call is pinned elsewhere")
   );
 }
 
-function outOfPlay({ gone, state }: Member, pinnedHere: boolean): string | undefined {
+function outOfPlay({ gone, state, isPending, lastCheck }: Member, pinnedHere: boolean): string | undefined {
   if (gone) return "no longer in the set";
   if (state === "disabled") return "disabled";
-  return state === "draining" && !pinnedHere ? "draining" : undefined;
+  if (state === "draining" && !pinnedHere) return "draining";
+  if (!isPending) return undefined;
+  return lastCheck === undefined ? "not checked yet" : `no check has passed yet, the last: ${lastCheck.reason}`;
 }
 
 function behindTheGate(member: Member, request: PickRequest, nowMs: number): string | undefined {
@@ -154,8 +156,11 @@ function standby(tier: Tier, { tiers }: Topology): string | undefined {
     : `priority ${tier.priority} stands by`;
 }
 
-function suspicion({ ejection, inPanic }: Member, request: PickRequest, nowMs: number): string {
+function suspicion(member: Member, request: PickRequest, nowMs: number): string | undefined {
+  const { ejection, inPanic, health } = member;
+  if (member.isDown && !inPanic) return `down: ${health.reason}`;
   if (ejection.untilMs !== undefined && !inPanic) return `ejected for another ${seconds(ejection.untilMs - nowMs)}`;
+  if (!member.suspect) return undefined;
   if (!ejection.hasFreeProbe(nowMs)) return "failed, and its one test attempt is under way";
   return request.tried === undefined ? "failed, may be tested" : "failed, not for a retry";
 }

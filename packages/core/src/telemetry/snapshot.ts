@@ -22,8 +22,11 @@ export interface BackendSnapshot {
   readonly id: string;
   readonly url: string;
   readonly state: AdminState | "removed";
-  /** `ejected`: out for a time; `probation`: back on trial; `paused`: asked for peace; `panic`: failed, used all the same. */
-  readonly health: "healthy" | "ejected" | "probation" | "paused" | "panic";
+  /**
+   * `down`: has failed its health checks; `pending`: has not passed any yet; `ejected`: out for a time; `probation`: back on
+   * trial; `paused`: asked for peace; `panic`: failed, used all the same.
+   */
+  readonly health: "healthy" | "down" | "pending" | "ejected" | "probation" | "paused" | "panic";
   readonly breaker: BreakerState | null;
   readonly priority: number;
   readonly zone: string | null;
@@ -39,6 +42,8 @@ export interface BackendSnapshot {
   readonly ignored: number;
   readonly streamFailures: number;
   readonly ejections: number;
+  readonly checksPassed: number;
+  readonly checksFailed: number;
   /** Milliseconds; successful requests only. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -47,6 +52,13 @@ export interface BackendSnapshot {
   /** Milliseconds since 1970, or null. */
   readonly ejectedUntilAt: number | null;
   readonly pausedUntilAt: number | null;
+  /** The last health check: when it ended, how long it took, what it found. Null: not checked. */
+  readonly lastCheckAt: number | null;
+  readonly lastCheckMs: number | null;
+  readonly lastCheckPassed: boolean | null;
+  readonly lastCheckReason: string | null;
+  /** As that check saw it. */
+  readonly certificateExpiresAt: number | null;
 }
 
 /** Such as the size of a ring and the fewest and most entries of a backend. */
@@ -66,6 +78,8 @@ export interface BalancerSnapshot {
   readonly state: "starting" | "open" | "closing" | "closed";
   readonly strategy: string;
   readonly backends: readonly BackendSnapshot[];
+  /** The health check that runs; null: none is wanted, or it can't run here (no background timers). */
+  readonly healthCheck: string | null;
   /** Priorities in which health and ejection are set aside. */
   readonly panic: readonly number[];
   /** How good the tables are by which the strategy picks, if it has any; one entry per tier that has been used. */
@@ -91,7 +105,7 @@ export interface BalancerSnapshot {
 }
 
 function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
-  const { counters } = member;
+  const { counters, lastCheck } = member;
   const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
   return {
     id: member.id,
@@ -112,16 +126,26 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     ignored: counters.ignored,
     streamFailures: counters.streamFailures,
     ejections: counters.ejections,
+    checksPassed: counters.checksPassed,
+    checksFailed: counters.checksFailed,
     p50Ms: counters.latency.quantile(0.5),
     p99Ms: counters.latency.quantile(0.99),
     ewmaMs: round(member.latency.read(nowMs)),
     ejectedUntilAt: member.ejection.untilMs === undefined ? null : toWall(member.ejection.untilMs),
     pausedUntilAt: nowMs < member.pausedUntilMs ? toWall(member.pausedUntilMs) : null,
+    lastCheckAt: lastCheck === undefined ? null : toWall(lastCheck.endedAtMs),
+    lastCheckMs: lastCheck === undefined ? null : round(lastCheck.endedAtMs - lastCheck.startedAtMs),
+    lastCheckPassed: lastCheck?.passed ?? null,
+    lastCheckReason: lastCheck?.reason ?? null,
+    certificateExpiresAt: lastCheck?.certificateExpiresAt ?? null,
   };
 }
 
 function healthOf(member: Member, nowMs: number): BackendSnapshot["health"] {
-  if (member.ejection.ejected) return member.inPanic ? "panic" : "ejected";
+  if (member.isPending) return "pending";
+  if (member.failed && member.inPanic) return "panic";
+  if (member.isDown) return "down";
+  if (member.ejection.ejected) return "ejected";
   if (member.ejection.probation) return "probation";
   return nowMs < member.pausedUntilMs ? "paused" : "healthy";
 }
@@ -156,6 +180,7 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     state: context.state,
     strategy: host.settings.strategy.name,
     backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
+    healthCheck: members.checks.running ?? null,
     panic: topology.panic,
     tables: tablesOf(host, topology),
     waiting: host.queue.length,

@@ -21,7 +21,7 @@ export interface Topology {
   readonly probation: readonly Member[];
   /** Priorities in panic. */
   readonly panic: readonly number[];
-  /** Who may be called although ejected. */
+  /** Who may be called although ejected or down. */
   readonly panicking: readonly Member[];
   /** Time alone changes the picture then. */
   readonly validUntilMs: number;
@@ -52,7 +52,9 @@ export function buildTopology(members: Iterable<Member>, nowMs: number, context:
   return {
     tiers,
     places,
-    probation: tiers.filter(hasLoad).flatMap((tier) => tier.members.filter(({ ejection }) => ejection.probation)),
+    probation: tiers
+      .filter(hasLoad)
+      .flatMap((tier) => tier.members.filter(({ ejection, isDown }) => ejection.probation && !isDown)),
     panic: levels.filter((_, index) => shares.panic[index] === true).map(({ priority }) => priority),
     panicking: tiers.flatMap(({ panic, members: ofTier }) => (panic ? ofTier : [])),
     validUntilMs: validity.untilMs,
@@ -86,7 +88,7 @@ interface Level {
   readonly priority: number;
   readonly healthy: Member[];
   readonly degraded: Member[];
-  /** Ejected ones: in play only in panic. */
+  /** Ejected or down: in play only in panic. */
   readonly failed: Member[];
 }
 
@@ -139,10 +141,15 @@ function chosenOf(members: readonly Member[], context: TopologyContext): readonl
 function levelOf(priority: number, members: readonly Member[]): Level {
   const level: Level = { priority, healthy: [], degraded: [], failed: [] };
   for (const member of members) {
-    if (member.ejection.ejected) level.failed.push(member);
+    // Neither one of those that could serve nor one of those that can't.
+    if (member.isPending) continue;
+    if (member.failed) level.failed.push(member);
     else if (member.state === "degraded") level.degraded.push(member);
     else level.healthy.push(member);
   }
+  // While the first look at all of them is not over, calls rather wait than go where that has failed.
+  const { healthy, degraded, failed } = level;
+  if (healthy.length + degraded.length === 0 && members.some(({ isUnknown }) => isUnknown)) failed.length = 0;
   return level;
 }
 
@@ -198,7 +205,7 @@ class TierList {
 
   #weightOf(member: Member, panic: boolean): number {
     const { slowStart } = this.#context.settings;
-    if (panic && member.ejection.suspect) return member.weight * FAILED_WEIGHT;
+    if (panic && member.suspect) return member.weight * FAILED_WEIGHT;
     if (slowStart === undefined || member.warmsUpFromMs === undefined) return member.weight;
     const factor = slowStartFactor(this.#nowMs - member.warmsUpFromMs, slowStart);
     if (factor < 1) this.#validity.in(slowStartStepMs(slowStart));
