@@ -1,6 +1,7 @@
 import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
+import type { Capacity } from "../gate/limit-capacity.ts";
 import { Ejection } from "../health/ejection.ts";
 import type { Random } from "../random.ts";
 import { LatencyRow, type LoadTable } from "../strategy/load/load-table.ts";
@@ -38,6 +39,9 @@ export class Member implements Backend {
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
   readonly breaker: Breaker | undefined;
+  #capacity: Capacity | undefined = undefined;
+  /** Requests or connections are at their limit. */
+  #full = false;
 
   constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
     this.id = spec.id;
@@ -91,6 +95,35 @@ export class Member implements Backend {
     return this.inFlight("request") === 0 && this.inFlight("connection") === 0;
   }
 
+  /** How much may be under way here at once; `undefined`: any amount. */
+  get capacity(): Capacity | undefined {
+    return this.#capacity;
+  }
+
+  set capacity(capacity: Capacity | undefined) {
+    this.#capacity = capacity;
+    this.noteLimit();
+  }
+
+  /** One attempt more (1) or less (−1) under way. Returns how many there are now. */
+  count(kind: RequestKind, change: 1 | -1): number {
+    const inFlight = this.loads.count(this.row, kind, change);
+    if (this.#capacity !== undefined) this.noteLimit();
+    return inFlight;
+  }
+
+  isFull(kind: RequestKind): boolean {
+    return this.#capacity?.isFull(kind, this.inFlight(kind)) === true;
+  }
+
+  /** The gate has to be asked only while a limit is reached. To be called after any change of limit or count. */
+  noteLimit(): void {
+    const full = this.isFull("request") || this.isFull("connection");
+    if (full === this.#full) return;
+    this.#full = full;
+    this.refreshGate();
+  }
+
   get inPanic(): boolean {
     return this.panics > 0;
   }
@@ -110,6 +143,7 @@ export class Member implements Backend {
     // A draining backend serves those who live there.
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
+    if (this.#full && this.isFull(request.kind ?? "request")) return false;
     if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
     return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
   }
@@ -138,6 +172,7 @@ export class Member implements Backend {
       this.breaker !== undefined ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
+      this.#full ||
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";

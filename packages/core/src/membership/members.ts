@@ -3,6 +3,7 @@ import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
 import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
 import { guardBreaker } from "../gate/guarded-breaker.ts";
+import type { Limits } from "../gate/limits.ts";
 import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
@@ -26,6 +27,7 @@ export interface MembersContext {
   readonly random: Random;
   readonly breaker: BreakerProvider | undefined;
   readonly announcer: Announcer;
+  readonly limits: Limits;
   /** A backend may admit what it did not before. */
   readonly changed: () => void;
   readonly callbackFailed: (where: string, error: unknown) => void;
@@ -69,6 +71,7 @@ export class Members {
   set settings(settings: SharedSettings) {
     this.#settings = settings;
     if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
+    for (const member of this.#members) this.#fitCapacity(member);
     this.#changed();
   }
 
@@ -78,6 +81,11 @@ export class Members {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Attempts under way on all backends together, those on their way out included. */
+  inFlight(kind: RequestKind): number {
+    return kind === "request" ? this.#loads.totalRequests : this.#loads.totalConnections;
   }
 
   /** Members that are not on their way out. */
@@ -185,6 +193,7 @@ export class Members {
       member.update(spec);
       announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
     }
+    this.#fitCapacity(member);
     return true;
   }
 
@@ -258,6 +267,10 @@ export class Members {
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
     this.#verdicts.take(member, generation, report, nowMs, this.#settings);
+  }
+
+  #fitCapacity(member: Member): void {
+    member.capacity = this.#context.limits.capacityOf(member.spec, member.capacity);
   }
 
   #createBreaker(backend: string): Breaker | undefined {
