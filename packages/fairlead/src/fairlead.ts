@@ -1,10 +1,19 @@
-import { type Balancer, type BalancerOptions, createBalancer, FairleadError } from "@fairlead/core";
+import {
+  type Balancer,
+  type BalancerOptions,
+  createBalancer,
+  expected,
+  FairleadError,
+  OptionCheck,
+} from "@fairlead/core";
 import { type BalancedFetch, createFetch } from "@fairlead/fetch";
 import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
 
 export interface FairleadOptions extends BalancerOptions {
   /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
   readonly fetch?: typeof fetch | undefined;
+  /** The most bytes that a request's body may have, through `fetch`, `request` and `dispatcher`. Default: no limit. */
+  readonly maxRequestBytes?: number | undefined;
 }
 
 /** A balancer with everything that makes calls through it. All of it ends with `close()`. */
@@ -23,15 +32,19 @@ export interface Fairlead extends Balancer {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
 export function fairlead(options: FairleadOptions): Fairlead {
-  const { fetch: underneath, ...balancerOptions } = options ?? {};
+  const { fetch: underneath, maxRequestBytes, ...balancerOptions } = options ?? {};
   if (underneath !== undefined && typeof underneath !== "function") {
     throw new FairleadError("FAIRLEAD_ERR_CONFIG", `fairlead: fetch: expected a function`);
   }
+  const check = new OptionCheck();
+  check.optional("maxRequestBytes", maxRequestBytes, expected.integer({ min: 0 }));
+  check.throwIfAny("fairlead");
   const balancer = createBalancer(balancerOptions);
+  const bounds = maxRequestBytes === undefined ? {} : { maxRequestBytes };
   return withLazy(balancer, {
-    fetch: () => createFetch(balancer, { fetch: undiciTransport(balancer, { fetch: underneath }) }),
-    request: () => createRequest(balancer),
-    dispatcher: () => new BalancedDispatcher(balancer),
+    fetch: () => createFetch(balancer, { fetch: undiciTransport(balancer, { fetch: underneath }), ...bounds }),
+    request: () => createRequest(balancer, bounds),
+    dispatcher: () => new BalancedDispatcher(balancer, bounds),
   });
 }
 

@@ -1,6 +1,7 @@
-import type { AttemptResult, CallOptions, Report } from "@fairlead/core";
+import { type AttemptResult, type CallOptions, checkCallOptions, type Report } from "@fairlead/core";
 import { isIdempotent } from "./methods.ts";
 import type { FairleadInit } from "./options.ts";
+import { maxRequestBytes } from "./request-bytes.ts";
 
 /** What every adapter knows of a request before it is sent. */
 export interface Sendable {
@@ -8,6 +9,17 @@ export interface Sendable {
   /** The body can be sent once only: repeats are for attempts that never read it. */
   readonly oneShot: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Checks what a user says of one call, or of all calls of an adapter with options of its own (`also`).
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
+ */
+export function checkInit(where: string, options: object, also: readonly string[] = []): void {
+  checkCallOptions(where, options, [...also, "maxRequestBytes"], (check, input) => {
+    check.optional("maxRequestBytes", input["maxRequestBytes"], maxRequestBytes);
+  });
 }
 
 /** The options of one call: what the method and the body allow, under what the caller says. */

@@ -1,10 +1,11 @@
-import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type Report } from "@fairlead/core";
-import { callOptions, mergeInit } from "./call-options.ts";
+import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
+import { callOptions, checkInit, mergeInit } from "./call-options.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { toFetchError } from "./errors.ts";
 import type { FairleadInit, FetchOptions } from "./options.ts";
 import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { PlainRoute } from "./plain-route.ts";
+import { byteLimit, refuseLongBody } from "./request-bytes.ts";
 import { discard } from "./response.ts";
 import { type FetchInput, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
@@ -28,7 +29,7 @@ export type BalancedFetch = (input: FetchInput, init?: BalancedInit) => Promise<
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createFetch(balancer: Balancer, options: FetchOptions = {}): BalancedFetch {
-  checkCallOptions("createFetch", options, ["fetch"]);
+  checkInit("createFetch", options, ["fetch"]);
   const { fetch: transport = platformFetch, ...defaults } = options;
   const client = new FetchClient(balancer, transport, Object.keys(defaults).length === 0 ? undefined : defaults);
   return (input, init) => client.fetch(input, init);
@@ -60,11 +61,12 @@ export class FetchClient {
       const url = logicalUrl(input, this.balancer.origin);
       if (url === undefined) return this.elsewhere(input, platformInit);
       const outgoing = readRequest(url, input, platformInit);
+      if (own?.maxRequestBytes !== undefined) this.#limitBody(outgoing, own.maxRequestBytes);
       return this.#plain === undefined
         ? this.call(outgoing, own, (attempt) => this.#send(outgoing, attempt))
         : this.#plain.fetch(outgoing, own);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(toFetchError(error));
     }
   }
 
@@ -84,7 +86,7 @@ export class FetchClient {
     );
     return this.balancer.call(send, options).catch((error: unknown) => {
       if (signal?.aborted === true) oneShot?.dispose(error);
-      throw toFetchError(error);
+      throw toFetchError(oneShot?.tooLong ?? error);
     });
   }
 
@@ -95,10 +97,16 @@ export class FetchClient {
     return this.transport(url.href, { ...init, ...own, ...body } as TransportInit, attempt);
   }
 
+  #limitBody({ init, oneShot }: Outgoing, max: number): void {
+    const limit = byteLimit(this.balancer, max);
+    refuseLongBody(limit, init.headers, init.body);
+    if (oneShot !== undefined) oneShot.limit = limit;
+  }
+
   #split(init: BalancedInit | undefined): { own: FairleadInit | undefined; platformInit: RequestInit | undefined } {
     if (init?.fairlead === undefined) return { own: this.#defaults, platformInit: init };
     const { fairlead, ...platformInit } = init;
-    checkCallOptions("fairlead", fairlead);
+    checkInit("fairlead", fairlead);
     return { own: mergeInit(this.#defaults, fairlead), platformInit };
   }
 

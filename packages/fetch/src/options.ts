@@ -2,7 +2,15 @@ import type { CallOptions } from "@fairlead/core";
 import type { Transport } from "./transport.ts";
 
 /** What one call may say beside what the platform's `fetch` takes: see `CallOptions` of the core. */
-export type FairleadInit = Pick<
+export interface FairleadInit extends CallInit {
+  /**
+   * The most bytes that a request's body may have; whole, ≥ 0. One that is known to be longer is refused before anything
+   * is sent, a stream ends its attempt when it has become longer. Default: no limit.
+   */
+  readonly maxRequestBytes?: number | undefined;
+}
+
+type CallInit = Pick<
   CallOptions<unknown>,
   | "attemptTimeoutMs"
   | "classify"

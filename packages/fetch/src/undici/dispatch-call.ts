@@ -2,6 +2,7 @@ import type { Attempt, AttemptResult, Backend, Balancer, Report } from "@fairlea
 import { alreadyRead } from "../body.ts";
 import { judgeError } from "../classify.ts";
 import { isIdempotent } from "../methods.ts";
+import { type ByteLimit, refuseLongBody } from "../request-bytes.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import type { DispatchOptions, Handler } from "./handler.ts";
 import type { Route } from "./route.ts";
@@ -22,6 +23,7 @@ export class DispatchCall {
   readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
+  readonly limit: ByteLimit | undefined;
   readonly #options: DispatchOptions;
   readonly #hopTo: (backend: Backend) => Hop;
   readonly #onDone: () => void;
@@ -31,7 +33,11 @@ export class DispatchCall {
   /** The body can be sent once, and was. */
   #consumed = false;
 
-  /** `options` are those of a request to `origin`, its path being clean. */
+  /**
+   * `options` are those of a request to `origin`, its path being clean.
+   *
+   * @throws FairleadError `FAIRLEAD_ERR_LIMIT` if its body is known to be too long
+   */
   constructor(
     balancer: Balancer,
     origin: string,
@@ -39,7 +45,10 @@ export class DispatchCall {
     handler: Handler,
     hopTo: (backend: Backend) => Hop,
     onDone: () => void,
+    limit: ByteLimit | undefined,
   ) {
+    refuseLongBody(limit, options.headers, options.body);
+    this.limit = limit;
     this.balancer = balancer;
     this.origin = origin;
     this.handler = handler;

@@ -1,5 +1,6 @@
 import type { Balancer } from "@fairlead/core";
 import { Dispatcher, errors, getGlobalDispatcher, type Pool } from "undici";
+import { type ByteLimit, checkedByteLimit } from "../request-bytes.ts";
 import { DispatchCall } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { isFor } from "./origin.ts";
@@ -13,6 +14,8 @@ export interface BalancedDispatcherOptions {
   readonly fallback?: Dispatcher | undefined;
   /** Options of the connection pools; the first given for a balancer count. */
   readonly pool?: Pool.Options | undefined;
+  /** As `maxRequestBytes` of `createFetch`. */
+  readonly maxRequestBytes?: number | undefined;
 }
 
 /**
@@ -28,12 +31,15 @@ export class BalancedDispatcher extends Dispatcher {
   readonly #origin: string;
   readonly #fallback: Dispatcher;
   readonly #pools: Pools;
+  readonly #limit: ByteLimit | undefined;
   readonly #calls = new Set<DispatchCall>();
   #closed: Error | undefined = undefined;
   #idle: (() => void)[] = [];
 
-  constructor(balancer: Balancer, { origin, fallback, pool }: BalancedDispatcherOptions = {}) {
+  /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` */
+  constructor(balancer: Balancer, { origin, fallback, pool, maxRequestBytes }: BalancedDispatcherOptions = {}) {
     super();
+    this.#limit = checkedByteLimit("BalancedDispatcher", balancer, maxRequestBytes);
     this.#balancer = balancer;
     this.#origin = new URL(origin ?? balancer.origin).origin;
     this.#fallback = fallback ?? getGlobalDispatcher();
@@ -87,6 +93,7 @@ export class BalancedDispatcher extends Dispatcher {
       handler,
       (backend) => this.#pools.of(backend),
       () => this.#done(call),
+      this.#limit,
     );
     this.#calls.add(call);
     call.start();

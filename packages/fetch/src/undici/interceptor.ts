@@ -1,5 +1,6 @@
 import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
 import type { Dispatcher } from "undici";
+import { checkedByteLimit } from "../request-bytes.ts";
 import { DispatchCall, type Hop } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { isFor } from "./origin.ts";
@@ -8,14 +9,19 @@ import { cleanPath, Route } from "./route.ts";
 export interface BalanceOptions {
   /** The origin whose requests are balanced. Default: the balancer's logical origin. */
   readonly origin?: string | undefined;
+  /** As `maxRequestBytes` of `createFetch`. */
+  readonly maxRequestBytes?: number | undefined;
 }
 
 /**
  * An interceptor that balances the requests to one origin over the connections of the dispatcher it is composed into:
  * `new Agent().compose(balance(orders))`. What `BalancedDispatcher` says of repeats holds here as well; of a backend's
  * `tls` options, only the server name is used.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG`
  */
 export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispatcher.DispatcherComposeInterceptor {
+  const limit = checkedByteLimit("balance", balancer, options.maxRequestBytes);
   const origin = new URL(options.origin ?? balancer.origin).origin;
   return (dispatch) => {
     const pool = { dispatch };
@@ -33,7 +39,7 @@ export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispa
       if (request.method === "CONNECT" || !isFor(origin, request.origin)) return dispatch(request, inner);
       try {
         const path = cleanPath(request.path, origin);
-        new DispatchCall(balancer, origin, { ...request, path }, inner, hopTo, () => {}).start();
+        new DispatchCall(balancer, origin, { ...request, path }, inner, hopTo, () => {}, limit).start();
       } catch (error) {
         inner.onResponseError?.(null as never, error as Error);
       }

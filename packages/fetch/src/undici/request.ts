@@ -1,11 +1,12 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import { type Attempt, type AttemptResult, type Balancer, checkCallOptions, type Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
-import { callOptions, mergeInit } from "../call-options.ts";
+import { callOptions, checkInit, mergeInit } from "../call-options.ts";
 import { judgeError, judgeStatus, withLoad } from "../classify.ts";
 import type { FairleadInit } from "../options.ts";
+import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { logicalUrl } from "../target.ts";
 import { headerOf } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
@@ -49,7 +50,7 @@ const NO_OPTIONS: Options = {};
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createRequest(balancer: Balancer, options: RequestOptions = {}): BalancedRequest {
-  checkCallOptions("createRequest", options, ["pool"]);
+  checkInit("createRequest", options, ["pool"]);
   const { pool, ...defaults } = options;
   const client = new RequestClient(balancer, poolsOf(balancer, pool), defaults);
   return ((url, own) => client.request(url, own)) as BalancedRequest;
@@ -77,13 +78,16 @@ class RequestClient {
 
   #call(path: string, options: Options): Promise<Data> {
     const { body, fairlead } = options;
-    if (fairlead !== undefined) checkCallOptions("fairlead", fairlead);
+    if (fairlead !== undefined) checkInit("fairlead", fairlead);
+    const own = mergeInit(this.#defaults, fairlead);
+    const limit = byteLimit(this.#balancer, own?.maxRequestBytes);
+    refuseLongBody(limit, options.headers, body);
     const method = options.method ?? (body === undefined || body === null ? "GET" : "PUT");
     const oneShot = oneShotOf(body);
     const answer = this.#balancer.call<Data>(
-      (attempt) => this.#attempt(attempt, path, method, options, oneShot),
+      (attempt) => this.#attempt(attempt, path, method, options, oneShot, limit),
       callOptions<Data>(
-        mergeInit(this.#defaults, fairlead),
+        own,
         { method, oneShot: oneShot !== undefined, signal: abortSignalOf(options.signal) },
         oneShot === undefined ? this.#judge : (result) => this.#judgeOneShot(result, oneShot),
         discard,
@@ -99,6 +103,7 @@ class RequestClient {
     method: Dispatcher.HttpMethod,
     options: Options,
     oneShot: OneShotBody | OneShotReadable | undefined,
+    limit: ByteLimit | undefined,
   ): Promise<Data> {
     const { route, pool } = this.#pools.of(attempt.backend);
     // Aborts come through the attempt: a signal of undici's own would cost a microsecond.
@@ -110,7 +115,8 @@ class RequestClient {
     );
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
     const stream = oneShot instanceof OneShotReadable ? oneShot : undefined;
-    return new RequestExchange(attempt, pool, sent, stream).send();
+    const meter = limit === undefined ? undefined : new BodyMeter(limit);
+    return new RequestExchange(attempt, pool, sent, stream, meter).send();
   }
 
   /** The path on the logical origin, or `undefined` for another origin. */
