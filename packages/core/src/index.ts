@@ -57,7 +57,7 @@ export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./g
 export { type Gradient2Options, gradient2 } from "./gate/gradient2.ts";
 export type { AdaptiveLimit, ConcurrencyLimit } from "./gate/limit-adaptive.ts";
 export type { LimitOptions } from "./gate/limit-settings.ts";
-export type { RateGate, RateLimit, RateLimitContext, RateSnapshot, RateWait } from "./gate/rate/rate-gate.ts";
+export type { RateLimit, RateSnapshot } from "./gate/rate/rate-gate.ts";
 export { type RateLimitOptions, rateLimit } from "./gate/rate/rate-limit.ts";
 export type { RateStore } from "./gate/rate/rate-store.ts";
 export type { KeyHash } from "./hash/key-hash.ts";

@@ -15,15 +15,10 @@ export function turnOf(
 ): Promise<void> | undefined {
   // Who has left already takes nothing away from others.
   if (signal?.aborted === true) return undefined;
-  try {
-    return host.limits.rate?.admit(request, { signal, giveUpAtMs }, nowMs)?.then(() => {
-      if (host.open) return;
-      throw closedError(host.name);
-    });
-  } catch (error) {
-    host.callbackFailed("rate", error);
-    return undefined;
-  }
+  return host.limits.rate?.admit(request, { signal, giveUpAtMs }, nowMs)?.then(() => {
+    if (host.open) return;
+    throw closedError(host.name);
+  });
 }
 
 /** The same for a call, which is counted whatever becomes of it. */
@@ -41,14 +36,9 @@ export function turnOfCall<T>(host: CallHost, options: CallOptions<T>, nowMs: nu
 /** A lease now or not at all, its token included. */
 export function leaseNow(host: CallHost, request: PickRequest, nowMs: number): ActiveLease | undefined {
   const { rate } = host.limits;
-  try {
-    if (rate?.take(request, nowMs) === false) return undefined;
-    const lease = host.firstLease(request, nowMs);
-    if (lease === undefined) rate?.giveBack(request);
-    else host.upstream.leases.add(lease);
-    return lease;
-  } catch (error) {
-    host.callbackFailed("rate", error);
-    return undefined;
-  }
+  if (rate?.take(request, nowMs) === false) return undefined;
+  const lease = host.firstLease(request, nowMs);
+  if (lease === undefined) rate?.giveBack(request);
+  else host.upstream.leases.add(lease);
+  return lease;
 }

@@ -68,7 +68,7 @@ export function gradient2(options: Gradient2Options = {}): AdaptiveLimit {
     tolerance: read("tolerance", expected.number({ min: 1 })) ?? 1.5,
   };
   check.throwIfAny("gradient2");
-  return { name: "gradient2", scope, create: () => new Gradient2(settings) };
+  return { name: "gradient2", scope, createLimit: () => new Gradient2(settings) };
 }
 
 const KEYS: readonly (keyof Gradient2Options)[] = [

@@ -17,5 +17,5 @@ export interface AdaptiveLimit {
   readonly name: string;
   /** What it limits: each backend by itself, or all of them together. */
   readonly scope: "backend" | "upstream";
-  create(): ConcurrencyLimit;
+  createLimit(): ConcurrencyLimit;
 }

@@ -27,7 +27,7 @@ export class Capacity {
     this.#adapted = UNLIMITED;
     if (provider === undefined) return;
     try {
-      this.#adaptive = provider.create();
+      this.#adaptive = provider.createLimit();
       this.#adapted = wholeLimit(this.#adaptive.limit);
     } catch (error) {
       this.#adaptive = undefined;

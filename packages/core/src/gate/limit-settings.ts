@@ -50,8 +50,14 @@ export function resolveLimits(
       maxConcurrentPerBackend: read("maxConcurrentPerBackend", count),
       maxConnections: read("maxConnections", count),
       maxConnectionsPerBackend: read("maxConnectionsPerBackend", count),
-      adaptive: read("adaptive", expected.having<AdaptiveLimit>("create", "an adaptive limit, such as gradient2()")),
-      rate: read("rate", expected.having<RateLimit>("create", "a rate limit, such as rateLimit({ perSecond: 10 })")),
+      adaptive: read(
+        "adaptive",
+        expected.having<AdaptiveLimit>("createLimit", "an adaptive limit, such as gradient2()"),
+      ),
+      rate: read(
+        "rate",
+        expected.having<RateLimit>("createGate", "a rate limit, such as rateLimit({ perSecond: 10 })"),
+      ),
     };
   });
 }

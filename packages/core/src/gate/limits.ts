@@ -62,23 +62,10 @@ export class Limits {
     if (settings?.rate === before?.rate) return;
     // Whoever waits for a token under the old rate has waited enough.
     this.rate?.end();
-    this.rate = this.#createRate(settings);
-  }
-
-  #createRate(settings: LimitSettings | undefined): RateGate | undefined {
-    const { upstream, clock, queue, callbackFailed } = this.#context;
-    try {
-      return settings?.rate?.create({
-        upstream,
-        clock,
-        queue,
-        callbackFailed,
-        refuse: (why, retryAfterMs, cause) => this.refuse("rate", why, retryAfterMs, cause),
-      });
-    } catch (error) {
-      callbackFailed("rate.create", error);
-      return undefined;
-    }
+    this.rate = settings?.rate?.createGate({
+      ...this.#context,
+      refuse: (why, retryAfterMs) => this.refuse("rate", why, retryAfterMs),
+    });
   }
 
   /** The capacity of a backend with this specification: `current` as it must be now, a new one, or none. */
@@ -107,11 +94,10 @@ export class Limits {
   }
 
   /** Counts and announces a call that a limit turns away. Returns its error. */
-  refuse(limit: LimitName, why: string, retryAfterMs?: number, cause?: unknown): FairleadError {
+  refuse(limit: LimitName, why: string, retryAfterMs?: number): FairleadError {
     const { upstream, announcer } = this.#context;
     this.shed[limit]++;
     announcer.emit("callShed", () => ({ upstream, limit }));
-    const details = { limit, retryAfterMs };
-    return limitError(`${upstream}: ${why}`, cause === undefined ? details : { ...details, cause });
+    return limitError(`${upstream}: ${why}`, { limit, retryAfterMs });
   }
 }

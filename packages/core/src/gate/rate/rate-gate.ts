@@ -8,14 +8,15 @@ export interface RateLimitContext {
   /** Who waits, waits no longer than `timeoutMs`; and no more than `size` do. */
   readonly queue: () => { readonly size: number; readonly timeoutMs: number };
   /** Counts and announces a call that is turned away. Returns its error. */
-  refuse(why: string, retryAfterMs?: number, cause?: unknown): Error;
+  refuse(why: string, retryAfterMs?: number): Error;
   callbackFailed(where: string, error: unknown): void;
 }
 
-/** A rate limit; made into the gate of each upstream that has it. */
+/** A rate limit, as `rateLimit()` makes it. */
 export interface RateLimit {
   readonly name: string;
-  create(context: RateLimitContext): RateGate;
+  /** Makes the gate of an upstream. */
+  createGate(context: RateLimitContext): RateGate;
 }
 
 /** How long a call may wait for its turn. */

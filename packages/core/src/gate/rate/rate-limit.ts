@@ -82,5 +82,5 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
     storeTimeoutMs: check.optional("storeTimeoutMs", input["storeTimeoutMs"], expected.number({ above: 0 })) ?? 100,
   };
   check.throwIfAny("rateLimit");
-  return { name: "rateLimit", create: (context) => new TokenGate(context, settings) };
+  return { name: "rateLimit", createGate: (context) => new TokenGate(context, settings) };
 }

@@ -22,7 +22,7 @@ export class TokenBuckets {
 
   constructor(perSecond: number, burst: number, maxKeys: number) {
     this.#tokenMs = 1_000 / perSecond;
-    this.#slackMs = (burst - 1) * this.#tokenMs + ROUNDING_MS;
+    this.#slackMs = (burst - 1) * this.#tokenMs;
     this.#maxKeys = maxKeys;
   }
 
@@ -39,7 +39,7 @@ export class TokenBuckets {
   take(key: string, nowMs: number): number {
     const bucket = this.#use(key, nowMs);
     const waitMs = bucket.fullAtMs - nowMs - this.#slackMs;
-    if (waitMs > 0) return waitMs;
+    if (waitMs > ROUNDING_MS) return waitMs;
     bucket.fullAtMs = Math.max(bucket.fullAtMs, nowMs) + this.#tokenMs;
     return 0;
   }

@@ -52,7 +52,7 @@ export class TokenGate implements RateGate {
       this.#ask(store, key, ticket);
       return ticket.promise;
     }
-    const verdict = this.#decide(key, longest.giveUpAtMs, nowMs);
+    const verdict = this.#decide(key, longest.giveUpAtMs, nowMs, this.#tickets.size);
     if (verdict === "admitted") return undefined;
     if (typeof verdict !== "number") return Promise.reject(verdict);
     const ticket = new Ticket(longest, this.#tickets);
@@ -80,9 +80,10 @@ export class TokenGate implements RateGate {
     store.ask(key, (answer) => {
       if (!ticket.open) return;
       const nowMs = this.#context.clock.now();
+      const others = this.#tickets.size - 1;
       if (answer === "granted") ticket.admit();
-      else if (answer === "out") this.#answer(key, ticket, this.#decide(key, ticket.giveUpAtMs, nowMs));
-      else if (!this.#mayWait(answer, ticket.giveUpAtMs, nowMs)) ticket.refuse(this.#refusal(key, answer));
+      else if (answer === "out") this.#answer(key, ticket, this.#decide(key, ticket.giveUpAtMs, nowMs, others));
+      else if (!this.#mayWait(answer, ticket.giveUpAtMs, nowMs, others)) ticket.refuse(this.#refusal(key, answer));
       else {
         // The store alone knows who comes first when the next token is there.
         const timer = this.#context.clock.schedule(answer, () => this.#ask(store, key, ticket));
@@ -98,7 +99,7 @@ export class TokenGate implements RateGate {
   }
 
   /** What this process says by itself: it has no store, or the store is out of order. */
-  #decide(key: string, giveUpAtMs: number, nowMs: number): Verdict {
+  #decide(key: string, giveUpAtMs: number, nowMs: number, others: number): Verdict {
     const policy = this.#store === undefined ? "local" : this.#settings.onStoreFailure;
     if (policy === "allow") return "admitted";
     if (policy === "refuse")
@@ -109,7 +110,7 @@ export class TokenGate implements RateGate {
     const nextMs = waiting > 0 ? tokenMs : this.#buckets.take(key, nowMs);
     if (nextMs === 0) return "admitted";
     const waitMs = nextMs + waiting * tokenMs;
-    return this.#mayWait(waitMs, giveUpAtMs, nowMs) ? nextMs : this.#refusal(key, waitMs);
+    return this.#mayWait(waitMs, giveUpAtMs, nowMs, others) ? nextMs : this.#refusal(key, waitMs);
   }
 
   #queue(key: string, ticket: Ticket, nextMs: number): void {
@@ -122,8 +123,8 @@ export class TokenGate implements RateGate {
     line.join(ticket, nextMs);
   }
 
-  #mayWait(waitMs: number, giveUpAtMs: number, nowMs: number): boolean {
-    return this.#settings.delay && nowMs + waitMs <= giveUpAtMs && this.#tickets.size <= this.#context.queue().size;
+  #mayWait(waitMs: number, giveUpAtMs: number, nowMs: number, others: number): boolean {
+    return this.#settings.delay && nowMs + waitMs <= giveUpAtMs && others < this.#context.queue().size;
   }
 
   #refusal(key: string, waitMs: number): Error {
