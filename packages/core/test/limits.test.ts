@@ -36,7 +36,7 @@ const judge = ({ value }: AttemptResult): Report =>
   value === 503 ? { outcome: "overload", status: 503 } : { outcome: "success" };
 
 /** A call that goes on until it is ended. */
-function longCall(balancer: ReturnType<typeof world>["balancer"], options: Parameters<typeof balancer.call>[1] = {}) {
+function longCall(balancer: Balancer, options: CallOptions<string> = {}) {
   const body = deferred();
   const visits: string[] = [];
   const call = watch(
@@ -46,7 +46,7 @@ function longCall(balancer: ReturnType<typeof world>["balancer"], options: Param
       return backend.id;
     }, options),
   );
-  return { call, visits, end: body.resolve };
+  return { call, visits, end: () => body.resolve() };
 }
 
 describe("a limit of the upstream", () => {
