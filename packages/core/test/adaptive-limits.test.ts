@@ -67,6 +67,18 @@ describe("an adaptive limit per backend", () => {
     expect(balancer.tryAcquire()).toBeUndefined();
   });
 
+  test("and nobody new comes when it falls to what is under way", async () => {
+    const { provider, made } = manual("backend", 5);
+    const { balancer, clock } = world(1, { limits: { adaptive: provider } });
+    const leases = [balancer.tryAcquire(), balancer.tryAcquire()];
+    await clock.advance(10);
+    if (made[0] !== undefined) made[0].limit = 2;
+    leases[0]?.settle({ outcome: "success" });
+    expect(balancer.tryAcquire()).toBeUndefined();
+    leases[0]?.release();
+    expect(balancer.tryAcquire()).toBeDefined();
+  });
+
   test("gives way to a lower fixed one", () => {
     const { provider } = manual("backend", 5);
     const { balancer } = world(1, { limits: { adaptive: provider, maxConcurrentPerBackend: 2 } });

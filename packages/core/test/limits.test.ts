@@ -11,6 +11,8 @@ import {
   peakEwma,
   type Report,
   rateLimit,
+  type Strategy,
+  type View,
 } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
 import {
@@ -34,6 +36,12 @@ const NO_WAITING = { queue: { size: 0 } };
 
 const judge = ({ value }: AttemptResult): Report =>
   value === 503 ? { outcome: "overload", status: 503 } : { outcome: "success" };
+
+/** Two backends, of which the second may have more. */
+const unequal = (ofB: number) => [
+  { id: "a", url: "http://a.test", maxConcurrent: 1, maxConnections: 1 },
+  { id: "b", url: "http://b.test", maxConcurrent: ofB, maxConnections: ofB },
+];
 
 /** A call that goes on until it is ended. */
 function longCall(balancer: Balancer, options: CallOptions<string> = {}) {
@@ -159,6 +167,26 @@ describe("a limit per backend", () => {
     leases[2]?.release();
     expect(balancer.tryAcquire()?.backend.id).toBe(leases[2]?.backend.id);
     expect(balancer.snapshot().calls.callbackFailures).toBe(0);
+  });
+
+  test("closes the gate only while it is reached, so that picks stay quick", () => {
+    let loads: View["loads"] | undefined;
+    const inner = first();
+    const strategy: Strategy = {
+      name: "looking",
+      build: (view) => {
+        ({ loads } = view);
+        return inner.build(view);
+      },
+    };
+    const { balancer } = world(2, { strategy, limits: { maxConcurrentPerBackend: 2 } });
+    const gated = [1, 2, 3, 4].map(() => {
+      balancer.tryAcquire()?.settle({ outcome: "success" });
+      return loads?.gatedRows;
+    });
+    expect(gated).toEqual([0, 1, 1, 2]);
+    balancer.configure({ limits: { maxConcurrentPerBackend: 3 } });
+    expect(loads?.gatedRows).toBe(0);
   });
 
   test("gives way to a backend's own, which holds without any option as well", () => {
@@ -306,11 +334,51 @@ describe("the queue before a limit", () => {
     const [a, b] = [balancer.tryAcquire(), balancer.tryAcquire()];
     const pinned = longCall(balancer, { pinned: "a", pinPolicy: "wait" });
     // Its function gives a place back at once, after the one who waits for that place has been passed by.
-    const call = balancer.call(async () => a?.release());
+    const call = watch(
+      balancer.call(() => {
+        a?.release();
+        return new Promise(() => {});
+      }),
+    );
     b?.release();
-    await call;
     await settle();
-    expect(pinned.visits).toEqual(["a"]);
+    expect([pinned.visits, call.state]).toEqual([["a"], "pending"]);
+  });
+
+  test("is not put out by one who leaves while others are being served", async () => {
+    const kind = "connection";
+    const { balancer } = world(unequal(1));
+    for (const request of [{}, {}, { kind }, { kind }] as const) balancer.tryAcquire(request);
+    const controller = new AbortController();
+    const pinned = longCall(balancer, { pinned: "a", pinPolicy: "wait", signal: controller.signal });
+    const call = watch(
+      balancer.call(() => {
+        controller.abort(new Error("enough"));
+        return new Promise(() => {});
+      }),
+    );
+    const socket = watch(balancer.acquire({ kind }));
+    balancer.set(unequal(2));
+    await settle();
+    expect([pinned.call.state, call.state, socket.value?.backend.id]).toEqual(["rejected", "pending", "b"]);
+  });
+
+  test("comes before a newcomer that one of it brings along", async () => {
+    const { balancer } = world(1, { limits: { maxConcurrentPerBackend: 1 } });
+    balancer.tryAcquire();
+    const order: string[] = [];
+    const enter = (name: string, also?: () => void) => () => {
+      order.push(name);
+      also?.();
+      return new Promise<void>(() => {});
+    };
+    const calls = [
+      balancer.call(enter("first", () => calls.push(balancer.call(enter("newcomer"))))),
+      balancer.call(enter("second")),
+    ];
+    balancer.configure({ limits: { maxConcurrentPerBackend: 3 } });
+    await settle();
+    expect([order, calls.length]).toEqual([["first", "second"], 3]);
   });
 
   test("asks the strategy once per place that opens, not once per call that waits", async () => {

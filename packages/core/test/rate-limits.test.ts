@@ -154,6 +154,19 @@ describe("a rate limit that delays", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("gives a token to who waits for it, though a newcomer asks first", async () => {
+    const { balancer, clock } = limited({ perSecond: 10, burst: 1, delay: true });
+    const order: string[] = [];
+    const enter = (name: string) => balancer.call(async () => void order.push(name));
+    const calls: Promise<unknown>[] = [];
+    // At the very time of the next token, before anybody has been told of it.
+    clock.schedule(100, () => void calls.push(enter("newcomer")));
+    calls.push(enter("first"), enter("waits"));
+    await clock.advance(300);
+    await Promise.all(calls);
+    expect(order).toEqual(["first", "waits", "newcomer"]);
+  });
+
   test("keeps nobody who would wait longer than the queue allows", async () => {
     const { balancer, clock } = limited({ perSecond: 10, burst: 1, delay: true }, { queue: { timeoutMs: 250 } });
     const calls = Array.from({ length: 5 }, () => watch(balancer.call(served)));
