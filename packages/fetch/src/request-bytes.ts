@@ -56,14 +56,18 @@ function isLonger(body: unknown, max: number): boolean {
 
 /** A character takes one to three bytes of UTF-8: mostly the number of characters decides. */
 function isTextLonger(text: string, max: number): boolean {
-  return text.length > max || (text.length * 3 > max && new TextEncoder().encode(text).length > max);
+  return text.length > max || (text.length * 3 > max && bytesOf(text) > max);
 }
 
 /** Its names and values; what the envelope takes is not known before it is made. */
 function isFormLonger(form: FormData, max: number): boolean {
   let bytes = 0;
-  for (const [name, value] of form) bytes += name.length + (typeof value === "string" ? value.length : value.size);
+  for (const [name, value] of form) bytes += bytesOf(name) + (typeof value === "string" ? bytesOf(value) : value.size);
   return bytes > max;
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** In any form that `fetch` and undici take headers in. */
@@ -97,7 +101,7 @@ export class BodyMeter {
 
   /** The error that ends the attempt, as soon as its body is too long. */
   count(chunk: string | Uint8Array): FairleadError | undefined {
-    this.#bytes += typeof chunk === "string" ? new TextEncoder().encode(chunk).length : chunk.byteLength;
+    this.#bytes += typeof chunk === "string" ? bytesOf(chunk) : chunk.byteLength;
     return this.#bytes > this.#limit.max ? this.#limit.error() : undefined;
   }
 }

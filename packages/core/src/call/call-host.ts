@@ -168,8 +168,10 @@ export class CallHost implements LeaseHost, LeaseGiver {
   }
 
   settled(lease: ActiveLease, outcome: Report["outcome"], ownMs: number): void {
-    if (outcome !== "ignored") this.limits.learn(lease, outcome === "success", ownMs);
-    if (lease.backend.capacity !== undefined) lease.backend.noteLimit();
+    if (this.limits.adapts && outcome !== "ignored") {
+      this.limits.learn(lease, outcome === "success", ownMs);
+      lease.backend.noteLimits();
+    }
     this.upstream.changed();
   }
 

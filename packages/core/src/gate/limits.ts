@@ -31,7 +31,9 @@ export class Limits {
   /** Of the upstream as a whole; `undefined`: it has none. */
   whole: Capacity | undefined = undefined;
   rate: RateGate | undefined = undefined;
-  /** What is under way on all backends together is what an adaptive limit asks for. */
+  /** There is an adaptive limit… */
+  adapts = false;
+  /** …and it is one of the upstream: it asks for what is under way on all backends together. */
   adaptsWhole = false;
   readonly shed: Record<LimitName, number> = {
     "upstream-concurrency": 0,
@@ -56,6 +58,7 @@ export class Limits {
 
   #apply(before: LimitSettings | undefined, settings: LimitSettings | undefined): void {
     const { maxConcurrent, maxConnections, adaptive } = settings ?? {};
+    this.adapts = adaptive !== undefined;
     this.adaptsWhole = adaptive?.scope === "upstream";
     const provider = this.adaptsWhole ? adaptive : undefined;
     this.whole = this.#fit(this.whole, maxConcurrent, maxConnections, provider);

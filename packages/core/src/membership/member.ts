@@ -40,8 +40,9 @@ export class Member implements Backend {
   readonly counters: BackendCounters = new BackendCounters();
   readonly breaker: Breaker | undefined;
   #capacity: Capacity | undefined = undefined;
-  /** Requests or connections are at their limit. */
-  #full = false;
+  /** As many are under way as may be. */
+  #requestsFull = false;
+  #connectionsFull = false;
 
   constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
     this.id = spec.id;
@@ -102,13 +103,13 @@ export class Member implements Backend {
 
   set capacity(capacity: Capacity | undefined) {
     this.#capacity = capacity;
-    this.noteLimit();
+    this.noteLimits();
   }
 
   /** One attempt more (1) or less (−1) under way. Returns how many there are now. */
   count(kind: RequestKind, change: 1 | -1): number {
     const inFlight = this.loads.count(this.row, kind, change);
-    if (this.#capacity !== undefined) this.noteLimit();
+    if (this.#capacity !== undefined) this.#noteLimit(kind, this.#capacity.isFull(kind, inFlight));
     return inFlight;
   }
 
@@ -116,11 +117,17 @@ export class Member implements Backend {
     return this.#capacity?.isFull(kind, this.inFlight(kind)) === true;
   }
 
-  /** The gate has to be asked only while a limit is reached. To be called after any change of limit or count. */
-  noteLimit(): void {
-    const full = this.isFull("request") || this.isFull("connection");
-    if (full === this.#full) return;
-    this.#full = full;
+  /** To be called after any change of a limit. */
+  noteLimits(): void {
+    this.#noteLimit("request", this.isFull("request"));
+    this.#noteLimit("connection", this.isFull("connection"));
+  }
+
+  /** The gate has to be asked only while a limit is reached. */
+  #noteLimit(kind: RequestKind, full: boolean): void {
+    if (full === (kind === "request" ? this.#requestsFull : this.#connectionsFull)) return;
+    if (kind === "request") this.#requestsFull = full;
+    else this.#connectionsFull = full;
     this.refreshGate();
   }
 
@@ -143,7 +150,7 @@ export class Member implements Backend {
     // A draining backend serves those who live there.
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
-    if (this.#full && this.isFull(request.kind ?? "request")) return false;
+    if (request.kind === "connection" ? this.#connectionsFull : this.#requestsFull) return false;
     if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
     return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
   }
@@ -172,7 +179,8 @@ export class Member implements Backend {
       this.breaker !== undefined ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
-      this.#full ||
+      this.#requestsFull ||
+      this.#connectionsFull ||
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";
