@@ -3,6 +3,7 @@ import {
   type AttemptResult,
   type BackendSpec,
   type Balancer,
+  type BreakerProvider,
   type CallOptions,
   FairleadError,
   first,
@@ -379,6 +380,26 @@ describe("the queue before a limit", () => {
     balancer.configure({ limits: { maxConcurrentPerBackend: 3 } });
     await settle();
     expect([order, calls.length]).toEqual([["first", "second"], 3]);
+  });
+
+  test("does not go round in circles because a breaker says of itself that it may have opened", async () => {
+    const breaker: BreakerProvider = {
+      name: "restless",
+      create: (context) => ({
+        state: "open",
+        admits: () => {
+          context.changed();
+          return false;
+        },
+        enter: () => 0,
+        report: () => {},
+        [Symbol.dispose]: () => {},
+      }),
+    };
+    const { balancer, clock } = world(1, { breaker, queue: { timeoutMs: 100 } });
+    const call = watch(balancer.call(async () => 1));
+    await clock.advance(100);
+    expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_NO_BACKEND" });
   });
 
   test("asks the strategy once per place that opens, not once per call that waits", async () => {

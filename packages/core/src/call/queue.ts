@@ -113,28 +113,32 @@ export class WaitingQueue {
     }
     this.#serving = true;
     try {
-      do {
-        this.#serveAgain = false;
-        this.#serveRound();
-      } while (this.#serveAgain);
+      // Each round makes the queue shorter; a breaker or strategy that calls back without end must not keep it going.
+      while (this.#serveRound() && this.#serveAgain);
     } finally {
       this.#serving = false;
     }
   }
 
-  #serveRound(): void {
+  /** Whether anybody was served. */
+  #serveRound(): boolean {
+    let served = false;
+    this.#serveAgain = false;
     this.#round++;
     this.#refusedLines = 0;
     for (const { line, request, serve } of this.#waiters) {
       if (line.refusedIn === this.#round) continue;
       const lease = line.giver.tryLease(request, this.#clock.now());
-      if (lease !== undefined) serve(lease);
-      else {
+      if (lease !== undefined) {
+        served = true;
+        serve(lease);
+      } else {
         line.refusedIn = this.#round;
         this.#refusedLines++;
       }
-      if (this.#refusedLines >= this.#lines.size) return;
+      if (this.#refusedLines >= this.#lines.size) break;
     }
+    return served;
   }
 
   /** Ends the wait of everybody, or of the calls of one balancer. */
