@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests talk to, with apt-get, on Debian or Ubuntu.
-# The list is empty: every test so far starts its own backends inside Node.
-# Later: a server named here is required when FAIRLEAD_REQUIRE_SERVERS=1 (as .ci/run sets it);
-# otherwise tests that need it are skipped where it is missing.
+# Installs the real servers that tests talk to, with apt-get, on Debian or Ubuntu; nothing where all are there already.
+# A server named here is required when FAIRLEAD_REQUIRE_SERVERS=1 (as .ci/run sets it); otherwise tests that need it are
+# skipped where it is missing.
 set -euo pipefail
 
-servers=()
+# What is looked for on the PATH, and the package it comes in.
+servers=(redis-server:redis-server)
 
-if [ "${#servers[@]}" -eq 0 ]; then
-  echo "No servers needed."
+missing=()
+for server in "${servers[@]}"; do
+  command -v "${server%%:*}" >/dev/null || missing+=("${server##*:}")
+done
+
+if [ "${#missing[@]}" -eq 0 ]; then
+  echo "All servers are there."
   exit 0
 fi
 
 sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
 $sudo apt-get update -qq
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${servers[@]}"
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

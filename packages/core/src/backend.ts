@@ -32,6 +32,10 @@ export interface BackendSpec {
   /** Host header and TLS server name, where the transport can set them. */
   readonly host?: string | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** Requests under way here at once; whole, ≥ 1. Default: `limits.maxConcurrentPerBackend`. */
+  readonly maxConcurrent?: number | undefined;
+  /** Connections open here at once; whole, ≥ 1. Default: `limits.maxConnectionsPerBackend`. */
+  readonly maxConnections?: number | undefined;
   /** Default `enabled`. */
   readonly state?: AdminState | undefined;
 }

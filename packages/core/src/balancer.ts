@@ -1,10 +1,11 @@
 import type { Backend, BackendSpec } from "./backend.ts";
 import { resolveBalancerOptions } from "./balancer-options.ts";
-import { type AcquireOptions, acquireLease, closedError } from "./call/acquire.ts";
+import { type AcquireOptions, acquireLease } from "./call/acquire.ts";
 import type { Attempt, CallOptions } from "./call/attempt.ts";
 import { Call } from "./call/call.ts";
 import { CallHost } from "./call/call-host.ts";
 import type { Report } from "./call/outcome.ts";
+import { leaseNow, turnOfCall } from "./call/turn.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { closeUpstream } from "./closing.ts";
 import type {
@@ -17,7 +18,7 @@ import type {
   ReadyOptions,
   ReconfigurableOptions,
 } from "./contract.ts";
-import { FairleadError } from "./errors.ts";
+import { closedError, FairleadError, type LimitName } from "./errors.ts";
 import { awaitDrained } from "./membership/drain.ts";
 import type { Member } from "./membership/member.ts";
 import { Supervisor } from "./membership/supervisor.ts";
@@ -98,21 +99,23 @@ class UpstreamBalancer implements Balancer {
     if (this.#state !== "open") return Promise.reject(closedError(this.name));
     const nowMs = this.clock.now();
     this.#upstream.callStarted(nowMs);
-    return new Call(this.#host, run, options, nowMs).start(nowMs);
+    const call = new Call(this.#host, run, options, nowMs);
+    const turn = this.#upstream.limits.rate === undefined ? undefined : turnOfCall(this.#host, options, nowMs);
+    return turn === undefined ? call.start(nowMs) : turn.then(() => call.start(this.clock.now()));
   }
 
   tryAcquire(request: PickRequest = NO_REQUEST): Lease | undefined {
     if (this.#state !== "open") return undefined;
-    const lease = this.#host.firstLease(request, this.clock.now());
-    if (lease !== undefined) this.#upstream.leases.add(lease);
-    return lease;
+    return leaseNow(this.#host, request, this.clock.now());
   }
 
   async acquire(request: PickRequest = NO_REQUEST, options: AcquireOptions = {}): Promise<Lease> {
     this.#refuseIfClosed();
-    const lease = await acquireLease(this.#host, request, options);
-    this.#upstream.leases.add(lease);
-    return lease;
+    return acquireLease(this.#host, request, options);
+  }
+
+  shed(limit: LimitName, why: string): FairleadError {
+    return this.#upstream.limits.refuse(limit, why);
   }
 
   observe(id: string, report: Report): void {
@@ -213,13 +216,7 @@ class UpstreamBalancer implements Balancer {
 
   explain(request: PickRequest = NO_REQUEST): PickExplanation {
     return {
-      ...explainPick(
-        this.settings.strategy.name,
-        this.#host.chooser,
-        this.#upstream.members.all,
-        request,
-        this.clock.now(),
-      ),
+      ...explainPick(this.#host, request, this.clock.now()),
       sections: this.#upstream.askSections((section) => section.explain?.(request)),
     };
   }
@@ -253,7 +250,7 @@ class UpstreamBalancer implements Balancer {
 
   async #close(drainMs: number | undefined): Promise<void> {
     this.#refuseNewWork();
-    if (this.#parent === undefined) this.#upstream.failAwaitingSet(closedError(this.name));
+    if (this.#parent === undefined) this.#upstream.failWaiting(closedError(this.name));
     if (this.#parent === undefined) {
       await closeUpstream(this.#upstream, closedError(this.name), () => this.#supervisor?.close(), drainMs);
       this.#upstream.announcer.emit("closed", () => ({ upstream: this.name }));
@@ -270,7 +267,8 @@ class UpstreamBalancer implements Balancer {
 
   #refuseNewWork(): void {
     this.#state = "closing";
-    this.#host.queue.failAll(() => closedError(this.name));
+    this.#host.open = false;
+    this.#host.queue.failAll(() => closedError(this.name), this.#host);
     for (const derived of this.#derived) derived.#refuseNewWork();
   }
 

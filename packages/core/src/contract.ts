@@ -11,7 +11,9 @@ import type { QueueOptions } from "./call/queue-settings.ts";
 import type { RetryOptions } from "./call/retry-settings.ts";
 import type { Clock } from "./clock.ts";
 import type { Discovery } from "./discovery.ts";
+import type { FairleadError, LimitName } from "./errors.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
+import type { LimitOptions } from "./gate/limit-settings.ts";
 import type { HealthCheck } from "./health/check/health-check.ts";
 import type { EjectionOptions } from "./health/ejection-settings.ts";
 import type { SlowStartOptions } from "./health/slow-start-settings.ts";
@@ -82,6 +84,8 @@ export interface ReconfigurableOptions extends DeriveOptions {
   /** The longest time in milliseconds for which a Retry-After is honoured. Default 60,000. */
   readonly pauseLimitMs?: number | undefined;
   readonly queue?: QueueOptions | undefined;
+  /** How much may be under way at once, and how fast calls may come. Default: no limits. */
+  readonly limits?: false | LimitOptions | undefined;
 }
 
 export interface BalancerOptions extends ReconfigurableOptions {
@@ -145,6 +149,8 @@ export interface Balancer extends AsyncDisposable {
   acquire(request?: PickRequest, options?: AcquireOptions): Promise<Lease>;
   /** Runs `run` on a backend, and on another one where that is safe and helps. */
   call<T>(run: (attempt: Attempt) => Promise<T>, options?: CallOptions<T>): Promise<T>;
+  /** For adapters that turn a call away because of a limit of theirs: counts and announces it. Returns its error. */
+  shed(limit: LimitName, why: string): FairleadError;
   /** A verdict from elsewhere on backend `id`; unknown ids are ignored. */
   observe(id: string, report: Report): void;
   /** Who would be chosen, and why the others not. No side effect. */

@@ -5,10 +5,28 @@ import type { OptionProblem } from "./options.ts";
 export type FairleadErrorCode =
   | "FAIRLEAD_ERR_CONFIG"
   | "FAIRLEAD_ERR_NO_BACKEND"
+  | "FAIRLEAD_ERR_LIMIT"
   | "FAIRLEAD_ERR_TIMEOUT"
   | "FAIRLEAD_ERR_RETRIES_EXHAUSTED"
   | "FAIRLEAD_ERR_DISCOVERY"
   | "FAIRLEAD_ERR_CLOSED";
+
+/**
+ * What turned a call away, with `FAIRLEAD_ERR_LIMIT`.
+ *
+ * - `upstream-concurrency`, `backend-concurrency`: too much is under way, and nobody may wait (`queue.size` 0, a pin that
+ *   must not wait).
+ * - `queue-size`, `queue-timeout`: the same, and the queue was full, or its time ran out.
+ * - `rate`: calls come too fast.
+ * - `request-bytes`: the body is too large.
+ */
+export type LimitName =
+  | "upstream-concurrency"
+  | "backend-concurrency"
+  | "queue-size"
+  | "queue-timeout"
+  | "rate"
+  | "request-bytes";
 
 /** What happened to one attempt of a call that failed. */
 export interface AttemptRecord {
@@ -27,6 +45,8 @@ export interface FairleadErrorDetails {
   readonly cause?: unknown;
   readonly attempts?: readonly AttemptRecord[] | undefined;
   readonly problems?: readonly OptionProblem[] | undefined;
+  readonly limit?: LimitName | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 const BRAND = Symbol.for("fairlead.error");
@@ -38,6 +58,10 @@ export class FairleadError extends Error {
   readonly attempts: readonly AttemptRecord[];
   /** With `FAIRLEAD_ERR_CONFIG`: everything that is wrong, not just the first thing. */
   readonly problems: readonly OptionProblem[];
+  /** With `FAIRLEAD_ERR_LIMIT`: which limit. */
+  readonly limit: LimitName | undefined;
+  /** With `FAIRLEAD_ERR_LIMIT`, where it is known: milliseconds after which the call may be made again. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: FairleadErrorCode, message: string, details: FairleadErrorDetails = {}) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);
@@ -46,12 +70,19 @@ export class FairleadError extends Error {
     this.code = code;
     this.attempts = details.attempts ?? [];
     this.problems = details.problems ?? [];
+    this.limit = details.limit;
+    this.retryAfterMs = details.retryAfterMs;
     Object.defineProperty(this, BRAND, { value: true });
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && BRAND in value;
   }
+}
+
+/** The error of everything that is asked of a closed balancer. */
+export function closedError(name: string): FairleadError {
+  return new FairleadError("FAIRLEAD_ERR_CLOSED", `${name}: the balancer is closed`);
 }
 
 /** One line per attempt, for the message of an error that speaks of several. */

@@ -59,8 +59,15 @@ export {
   FairleadError,
   type FairleadErrorCode,
   type FairleadErrorDetails,
+  type LimitName,
 } from "./errors.ts";
 export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
+export { type Gradient2Options, gradient2 } from "./gate/gradient2.ts";
+export type { AdaptiveLimit, ConcurrencyLimit } from "./gate/limit-adaptive.ts";
+export type { LimitOptions } from "./gate/limit-settings.ts";
+export type { RateLimit, RateSnapshot } from "./gate/rate/rate-gate.ts";
+export { type RateLimitOptions, rateLimit } from "./gate/rate/rate-limit.ts";
+export type { RateStore } from "./gate/rate/rate-store.ts";
 export type { KeyHash } from "./hash/key-hash.ts";
 export { murmur3 } from "./hash/murmur3.ts";
 export { xxh64 } from "./hash/xxh64.ts";

@@ -5,6 +5,7 @@ import type { HedgePolicy } from "./call/hedge.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
 import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
 import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
+import { type LimitSettings, resolveLimits } from "./gate/limit-settings.ts";
 import type { HealthCheck } from "./health/check/health-check.ts";
 import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
 import { DEFAULT_SLOW_START, resolveSlowStart, type SlowStartSettings } from "./health/slow-start-settings.ts";
@@ -40,6 +41,8 @@ export interface SharedSettings extends TopologySettings {
   readonly pauseLimitMs: number;
   readonly queue: QueueSettings;
   readonly membership: MembershipSettings;
+  /** `undefined`: off. */
+  readonly limits: LimitSettings | undefined;
 }
 
 /** Every option with its default filled in. */
@@ -66,6 +69,7 @@ const SHARED_KEYS = [
   "pauseLimitMs",
   "queue",
   "membership",
+  "limits",
 ] as const;
 const OWN_KEYS = ["name", "backends", "discovery", "origin", "breaker", "clock", "random"] as const;
 
@@ -98,6 +102,7 @@ export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
   pauseLimitMs: 60_000,
   queue: { size: 1_000, timeoutMs: 1_000 },
   membership: DEFAULT_MEMBERSHIP,
+  limits: undefined,
 };
 
 /** Checks the options of one balancer and fills in what they leave out from `base`. */
@@ -151,5 +156,6 @@ export function resolveSharedSettings(
       check.optional("pauseLimitMs", input["pauseLimitMs"], expected.number({ min: 0 })) ?? base.pauseLimitMs,
     queue: resolveQueue(check, input["queue"], base.queue),
     membership: resolveMembership(check, input["membership"], base.membership),
+    limits: resolveLimits(check, input["limits"], base.limits),
   };
 }

@@ -1,11 +1,12 @@
 import { AdjustableBudget } from "./call/budget.ts";
 import type { ActiveLease } from "./call/lease.ts";
 import { OpenCalls } from "./call/open-calls.ts";
-import type { WaitingQueue } from "./call/queue.ts";
+import { WaitingQueue } from "./call/queue.ts";
 import type { Clock } from "./clock.ts";
 import type { Attachment } from "./contract.ts";
 import { FairleadError } from "./errors.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
+import { Limits } from "./gate/limits.ts";
 import { Members } from "./membership/members.ts";
 import type { Random } from "./random.ts";
 import type { SharedSettings } from "./settings.ts";
@@ -23,8 +24,8 @@ export class Upstream {
   readonly announcer: Announcer;
   readonly members: Members;
   readonly counters: CallCounters = new CallCounters();
-  /** Queues in which somebody waits. */
-  readonly queues: Set<WaitingQueue> = new Set();
+  readonly queue: WaitingQueue;
+  readonly limits: Limits;
   readonly calls: OpenCalls = new OpenCalls();
   /** Leases taken by hand. */
   readonly leases: Set<ActiveLease> = new Set();
@@ -52,6 +53,13 @@ export class Upstream {
     this.clock = clock;
     this.random = random;
     this.announcer = new Announcer((where, error) => this.callbackFailed(where, error));
+    const callbackFailed = (where: string, error: unknown): void => this.callbackFailed(where, error);
+    this.queue = new WaitingQueue(clock);
+    const queue = (): SharedSettings["queue"] => this.members.settings.queue;
+    this.limits = new Limits(
+      { upstream: name, clock, announcer: this.announcer, queue, callbackFailed },
+      settings.limits,
+    );
     this.members = new Members(
       {
         upstream: name,
@@ -59,8 +67,9 @@ export class Upstream {
         random,
         breaker,
         announcer: this.announcer,
+        limits: this.limits,
         changed: () => this.changed(),
-        callbackFailed: (where, error) => this.callbackFailed(where, error),
+        callbackFailed,
       },
       settings,
     );
@@ -74,6 +83,7 @@ export class Upstream {
     const nowMs = this.clock.now();
     this.retryBudget.configure(settings.retryBudget, nowMs);
     this.requeueBudget.configure(settings.requeueBudget, nowMs);
+    this.limits.configure(settings.limits);
     this.members.settings = settings;
   }
 
@@ -97,9 +107,10 @@ export class Upstream {
     });
   }
 
-  /** Ends waits for a first set that will not come. */
-  failAwaitingSet(error: FairleadError): void {
+  /** Ends waits for a first set, or for a turn, that will not come. */
+  failWaiting(error: FairleadError): void {
     for (const arrived of this.#awaitingSet) arrived(error);
+    this.limits.rate?.end(error);
   }
 
   /** A call begins: it earns its share of extra attempts. */
@@ -121,8 +132,7 @@ export class Upstream {
   /** Looks again at whoever waits. */
   changed(): void {
     if (this.#awaitingSet.size > 0 && this.members.known) for (const arrived of this.#awaitingSet) arrived();
-    if (this.queues.size === 0) return;
-    for (const queue of this.queues) queue.serve();
+    if (this.queue.length > 0) this.queue.serve();
   }
 
   get idle(): boolean {

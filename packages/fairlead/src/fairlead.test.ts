@@ -83,6 +83,21 @@ describe("fairlead", () => {
     expect(() => fairlead(wrong)).toThrow(/did you mean `strategy`[\s\S]*backends/);
   });
 
+  test("bounds the bodies of requests, whichever way they are made", async () => {
+    const orders = make({ maxRequestBytes: 3 });
+    const tooLong = { method: "PUT", body: "abcd" } as const;
+    const limit = { code: "FAIRLEAD_ERR_LIMIT", limit: "request-bytes" };
+    const { dispatcher } = orders;
+    await expect(orders.fetch("/a", tooLong)).rejects.toMatchObject({ cause: limit });
+    await expect(orders.request("/a", tooLong)).rejects.toMatchObject(limit);
+    await expect(fetch("http://orders/a", { ...tooLong, dispatcher } as RequestInit)).rejects.toMatchObject({
+      cause: limit,
+    });
+    expect(await (await orders.fetch("/a", { method: "PUT", body: "abc" })).text()).toBe("/a");
+    expect(orders.snapshot().limits.shed["request-bytes"]).toBe(3);
+    expect(() => make({ maxRequestBytes: -1 })).toThrow(/maxRequestBytes: got -1/);
+  });
+
   test("ends with its balancer", async () => {
     const orders = make();
     await (await orders.fetch("/a")).text();

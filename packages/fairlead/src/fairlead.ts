@@ -3,7 +3,7 @@ import { type BalancedFetch, type ClientOptions, checkClientOptions, createFetch
 import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
 
 /** What every call of `.fetch`, `.request` and `.dispatcher` has in common; the rest of `ClientOptions` is a balancer's too. */
-type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "methods" | "propagate">;
+type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
 
 export interface FairleadOptions extends BalancerOptions, CallDefaults {
   /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
@@ -26,8 +26,8 @@ export interface Fairlead extends Balancer {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
 export function fairlead(options: FairleadOptions): Fairlead {
-  const { fetch: underneath, idempotencyKey, methods, propagate, ...balancerOptions } = options ?? {};
-  const calls: CallDefaults = { idempotencyKey, methods, propagate };
+  const { fetch: underneath, idempotencyKey, maxRequestBytes, methods, propagate, ...balancerOptions } = options ?? {};
+  const calls: CallDefaults = { idempotencyKey, maxRequestBytes, methods, propagate };
   if (underneath !== undefined && typeof underneath !== "function") {
     throw new FairleadError("FAIRLEAD_ERR_CONFIG", `fairlead: fetch: expected a function`);
   }

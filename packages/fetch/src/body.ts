@@ -1,4 +1,6 @@
+import type { FairleadError } from "@fairlead/core";
 import { blameNobody } from "./classify.ts";
+import { BodyMeter, type ByteLimit } from "./request-bytes.ts";
 
 type Chunk = Uint8Array<ArrayBuffer>;
 type OneShotSource = ReadableStream | AsyncIterable<unknown> | Iterable<unknown>;
@@ -33,6 +35,10 @@ export class OneShotBody {
   consumed = false;
   /** It was the body that failed, not the backend. */
   failed = false;
+  /** How long it may be. */
+  limit: ByteLimit | undefined = undefined;
+  /** The error of a body that was longer. */
+  tooLong: FairleadError | undefined = undefined;
 
   /** @throws TypeError if somebody else reads it */
   constructor(source: OneShotSource) {
@@ -48,6 +54,7 @@ export class OneShotBody {
   open(): ReadableStream<Chunk> {
     if (this.consumed) throw alreadyRead();
     let first = true;
+    const meter = this.limit === undefined ? undefined : new BodyMeter(this.limit);
     return new ReadableStream<Chunk>(
       {
         pull: async (controller) => {
@@ -55,7 +62,7 @@ export class OneShotBody {
           first = false;
           const { done, value } = await this.#watched(read);
           if (done === true) controller.close();
-          else controller.enqueue(toBytes(value));
+          else controller.enqueue(this.#measured(toBytes(value), meter));
         },
         cancel: async (reason) => {
           if (this.consumed) await this.#pull().cancel(reason);
@@ -70,7 +77,11 @@ export class OneShotBody {
   dispose(reason: unknown): void {
     if (this.consumed) return;
     this.consumed = true;
-    // A source that is being read, or fails at this, needs no telling.
+    this.#cancel(reason);
+  }
+
+  /** A source that is being read, or fails at this, needs no telling. */
+  #cancel(reason: unknown): void {
     this.#pull()
       .cancel(reason)
       .catch(() => {});
@@ -85,6 +96,16 @@ export class OneShotBody {
     this.consumed = true;
     this.#first = undefined;
     return this.#pull().read();
+  }
+
+  #measured(chunk: Chunk, meter: BodyMeter | undefined): Chunk {
+    const tooLong = meter?.count(chunk);
+    if (tooLong === undefined) return chunk;
+    this.failed = true;
+    this.tooLong = tooLong;
+    this.consumed = true;
+    this.#cancel(tooLong);
+    throw tooLong;
   }
 
   async #watched(read: Promise<Read>): Promise<Read> {

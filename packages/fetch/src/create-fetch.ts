@@ -8,6 +8,7 @@ import { checkClientOptions, checkInit, type FairleadInit, type FetchOptions } f
 import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { PlainRoute } from "./plain-route.ts";
 import { attemptHeaders } from "./propagation.ts";
+import { byteLimit, refuseLongBody } from "./request-bytes.ts";
 import { discard } from "./response.ts";
 import { type FetchInput, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
@@ -64,11 +65,12 @@ export class FetchClient {
       if (url === undefined) return this.elsewhere(input, platformInit);
       const said = this.#policy.of(own);
       const outgoing = this.#withKey(readRequest(url, input, platformInit), said);
+      if (said?.maxRequestBytes !== undefined) this.#limitBody(outgoing, said.maxRequestBytes);
       return this.#plain === undefined
         ? this.call(outgoing, said, (attempt) => this.#send(outgoing, said, attempt))
         : this.#plain.fetch(outgoing, said);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(toFetchError(error));
     }
   }
 
@@ -89,7 +91,7 @@ export class FetchClient {
     );
     return this.balancer.call(send, options).catch((error: unknown) => {
       if (signal?.aborted === true) oneShot?.dispose(error);
-      throw toFetchError(error);
+      throw toFetchError(oneShot?.tooLong ?? error);
     });
   }
 
@@ -108,6 +110,12 @@ export class FetchClient {
     const key = this.#policy.keyOf(said, method, given);
     if (key === undefined) return outgoing;
     return { ...outgoing, key, init: { ...init, headers: withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key }) } };
+  }
+
+  #limitBody({ init, oneShot }: Outgoing, max: number): void {
+    const limit = byteLimit(this.balancer, max);
+    refuseLongBody(limit, init.headers, init.body);
+    if (oneShot !== undefined) oneShot.limit = limit;
   }
 
   #judge(result: AttemptResult, outgoing: Outgoing): Report {

@@ -21,6 +21,11 @@ export interface FairleadInit
     | "retry"
   > {
   /**
+   * The most bytes that a request's body may have; whole, ≥ 0. One that is known to be longer is refused before anything
+   * is sent, a stream ends its attempt when it has become longer. Default: no limit.
+   */
+  readonly maxRequestBytes?: number | undefined;
+  /**
    * Makes a call that has a key one that can be repeated. `true` or a function: calls whose method is not idempotent get a
    * key, a random one or what the function returns; `"given"`: only a key that the caller sends counts; any other text, for
    * one call alone: that is the key. Default `false`.
@@ -45,7 +50,7 @@ export interface FetchOptions extends ClientOptions {
   readonly fetch?: Transport | undefined;
 }
 
-const INIT_KEYS = ["idempotencyKey", "propagate"];
+const INIT_KEYS = ["idempotencyKey", "maxRequestBytes", "propagate"];
 
 /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems of what one call says */
 export function checkInit(init: FairleadInit): void {
@@ -73,6 +78,7 @@ export function checkClientOptions(where: string, options: ClientOptions, also: 
 
 function checkOwn(check: OptionCheck, input: Record<string, unknown>): void {
   check.optional("idempotencyKey", input["idempotencyKey"], keySource);
+  check.optional("maxRequestBytes", input["maxRequestBytes"], expected.integer({ min: 0 }));
   check.optional("propagate", input["propagate"], expected.boolean);
 }
 

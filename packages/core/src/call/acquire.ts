@@ -1,7 +1,7 @@
-import { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { CallHost } from "./call-host.ts";
 import type { ActiveLease } from "./lease.ts";
+import { turnOf } from "./turn.ts";
 
 export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
@@ -15,20 +15,38 @@ export function acquireLease(
   request: PickRequest,
   { signal, deadlineMs }: AcquireOptions,
 ): Promise<ActiveLease> {
+  const nowMs = host.now();
+  const { deadlineMs: longest } = host.settings;
+  const giveUpAtMs = nowMs + (deadlineMs ?? (longest === false ? Number.POSITIVE_INFINITY : longest));
+  const turn = turnOf(host, request, signal, giveUpAtMs, nowMs);
+  const wait = (): Promise<ActiveLease> => waitForLease(host, request, signal, giveUpAtMs);
+  return turn === undefined ? wait() : turn.then(wait);
+}
+
+function waitForLease(
+  host: CallHost,
+  request: PickRequest,
+  signal: AbortSignal | undefined,
+  giveUpAtMs: number,
+): Promise<ActiveLease> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(signal.reason);
       return;
     }
     const lease = host.firstLease(request, host.now());
+    const take = (taken: ActiveLease): void => {
+      host.upstream.leases.add(taken);
+      resolve(taken);
+    };
     if (lease !== undefined) {
-      resolve(lease);
+      take(lease);
       return;
     }
     const settled = (): void => signal?.removeEventListener("abort", onAbort);
     const serve = (served: ActiveLease): void => {
       settled();
-      resolve(served);
+      take(served);
     };
     const fail = (error: unknown): void => {
       settled();
@@ -40,13 +58,7 @@ export function acquireLease(
       reject(signal?.reason);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
-    const { deadlineMs: longest } = host.settings;
-    const limitMs = deadlineMs ?? (longest === false ? Number.POSITIVE_INFINITY : longest);
+    const limitMs = giveUpAtMs - host.now();
     wait.leave = host.waitForLease(request, limitMs, serve, fail, limitMs);
   });
-}
-
-/** The error of everything that is asked of a closed balancer. */
-export function closedError(name: string): FairleadError {
-  return new FairleadError("FAIRLEAD_ERR_CLOSED", `${name}: the balancer is closed`);
 }

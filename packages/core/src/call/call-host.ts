@@ -1,5 +1,8 @@
+import type { RequestKind } from "../backend.ts";
 import type { Clock, LagMeter } from "../clock.ts";
 import { FairleadError } from "../errors.ts";
+import type { Limits } from "../gate/limits.ts";
+import type { Member } from "../membership/member.ts";
 import type { Random } from "../random.ts";
 import type { Settings } from "../settings.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
@@ -11,14 +14,15 @@ import type { Budget } from "./budget.ts";
 import type { Hedging } from "./hedge.ts";
 import { ActiveLease, type LeaseHost } from "./lease.ts";
 import type { Report } from "./outcome.ts";
-import { WaitingQueue } from "./queue.ts";
+import type { LeaseGiver, WaitingQueue } from "./queue.ts";
+import { limitReached } from "./queue-limit.ts";
 import { lastResort, untried } from "./request.ts";
 
 /** Of a load report that can't be read. */
 const SHOWN_CHARACTERS = 100;
 
 /** What calls and leases of one balancer run on: its strategy and settings over the members of its upstream. */
-export class CallHost implements LeaseHost {
+export class CallHost implements LeaseHost, LeaseGiver {
   readonly upstream: Upstream;
   readonly name: string;
   readonly clock: Clock;
@@ -28,7 +32,11 @@ export class CallHost implements LeaseHost {
   readonly members: Upstream["members"];
   readonly lag: LagMeter | undefined;
   readonly chooser: Chooser;
+  /** That of the upstream. */
   readonly queue: WaitingQueue;
+  readonly limits: Limits;
+  /** New work is welcome. */
+  open = true;
   #settings: Settings;
 
   constructor(upstream: Upstream, settings: Settings) {
@@ -44,14 +52,8 @@ export class CallHost implements LeaseHost {
     this.chooser = new Chooser(upstream.members, settings.strategy, upstream.random, (where, error) =>
       upstream.callbackFailed(where, error),
     );
-    this.queue = new WaitingQueue(
-      upstream.clock,
-      (request) => this.tryLease(request, this.now()),
-      (occupied) => {
-        if (occupied) upstream.queues.add(this.queue);
-        else upstream.queues.delete(this.queue);
-      },
-    );
+    this.queue = upstream.queue;
+    this.limits = upstream.limits;
   }
 
   get settings(): Settings {
@@ -82,17 +84,22 @@ export class CallHost implements LeaseHost {
 
   /** For a call's first attempt: those who wait already come first. */
   firstLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
-    if (this.queue.contended && request.pinned === undefined) {
-      this.queue.serve();
-      if (this.queue.contended) return undefined;
-    }
+    if (this.queue.length > 0 && this.queue.holdsUp(this, request)) return undefined;
     return this.tryLease(request, nowMs);
   }
 
   /** view ─▶ pick ─▶ lease */
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
+    const { kind = "request" } = request;
+    if (this.limits.whole?.isFull(kind, this.members.inFlight(kind)) === true) return undefined;
     const member = this.chooser.choose(request, nowMs);
-    return member === undefined ? undefined : new ActiveLease(this, member, request.kind ?? "request", nowMs);
+    return member === undefined ? undefined : new ActiveLease(this, member, kind, nowMs);
+  }
+
+  lineOf({ pinned, pinPolicy, labels, tried }: PickRequest): unknown {
+    // A repeat passes over backends that others would take, so that it holds up nobody.
+    if (tried !== undefined) return tried;
+    return pinned === undefined ? this.members.view(labels) : `${pinPolicy} ${pinned}`;
   }
 
   /** For an attempt beside one that takes long: on a backend that the call has not tried, if the budget has one left. */
@@ -102,7 +109,8 @@ export class CallHost implements LeaseHost {
       this.announcer.emit("budgetExhausted", () => ({ upstream: this.name, budget: "hedge" }));
       return undefined;
     }
-    const lease = this.tryLease(request, nowMs);
+    // Those who have no attempt at all come first.
+    const lease = this.queue.length > 0 ? undefined : this.tryLease(request, nowMs);
     if (lease === undefined) hedging.giveBack(nowMs);
     else {
       this.counters.hedges++;
@@ -142,25 +150,41 @@ export class CallHost implements LeaseHost {
   ): () => void {
     const refused = this.#refusal(request);
     if (refused !== undefined) {
-      fail(this.#noBackend(refused));
+      fail(refused);
       return () => {};
     }
     const starting = !this.members.known || this.members.pending;
     const patient = starting || (request.pinned !== undefined && request.pinPolicy === "wait");
     const timeoutMs = patient ? limitMs : Math.min(limitMs, queueLimitMs);
-    const why = starting ? this.#whyStarting() : "no backend took the call";
-    return this.queue.wait(request, timeoutMs, serve, fail, () =>
-      this.#noBackend(`${why} (waited ${Math.round(timeoutMs)} ms)`),
-    );
+    return this.queue.wait(this, request, timeoutMs, serve, fail, () => this.#late(request, starting, timeoutMs));
+  }
+
+  #late(request: PickRequest, starting: boolean, timeoutMs: number): FairleadError {
+    const waited = `(waited ${Math.round(timeoutMs)} ms)`;
+    const reached = limitReached(this, request);
+    if (reached !== undefined) return this.limits.refuse("queue-timeout", `${reached.why} ${waited}`);
+    return this.#noBackend(`${starting ? this.#whyStarting() : "no backend took the call"} ${waited}`);
   }
 
   #whyStarting(): string {
     return this.members.known ? "no backend has passed its first check" : "discovery has not reported yet";
   }
 
-  /** Why waiting is hopeless, if it is. */
-  #refusal(request: PickRequest): string | undefined {
-    if (this.queue.length >= this.#settings.queue.size) return "no backend is free, and the queue is full";
+  /** The error of a call for which waiting is out of the question, or hopeless. */
+  #refusal(request: PickRequest): FairleadError | undefined {
+    const { size } = this.#settings.queue;
+    const mustNotWait = request.pinned !== undefined && request.pinPolicy === "fail";
+    if (this.queue.length >= size || mustNotWait) {
+      const reached = limitReached(this, request);
+      if (reached !== undefined && (mustNotWait || size === 0)) return this.limits.refuse(reached.limit, reached.why);
+      if (reached !== undefined) return this.limits.refuse("queue-size", `${reached.why}, and the queue is full`);
+    }
+    const hopeless = this.#hopeless(request, size);
+    return hopeless === undefined ? undefined : this.#noBackend(hopeless);
+  }
+
+  #hopeless(request: PickRequest, size: number): string | undefined {
+    if (this.queue.length >= size) return "no backend is free, and the queue is full";
     if (!this.members.known) return undefined;
     if (request.pinned !== undefined && request.pinPolicy === "fail") return `backend ${request.pinned} takes no calls`;
     if (request.pinned !== undefined && request.pinPolicy === "wait") return undefined;
@@ -178,7 +202,16 @@ export class CallHost implements LeaseHost {
     return new FairleadError("FAIRLEAD_ERR_NO_BACKEND", `${this.name}: ${why}`);
   }
 
-  settled(): void {
+  entered(backend: Member, kind: RequestKind): number {
+    const inFlight = backend.count(kind, 1);
+    return this.limits.adaptsWhole ? this.members.inFlight(kind) : inFlight;
+  }
+
+  settled(lease: ActiveLease, outcome: Report["outcome"], ownMs: number): void {
+    if (this.limits.adapts && outcome !== "ignored") {
+      this.limits.learn(lease, outcome === "success", ownMs);
+      lease.backend.noteLimits();
+    }
     this.upstream.changed();
   }
 

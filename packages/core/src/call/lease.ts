@@ -3,17 +3,19 @@ import type { LagMeter } from "../clock.ts";
 import type { Lease } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
-import { type Report, UNSETTLED } from "./outcome.ts";
+import { type Outcome, type Report, UNSETTLED } from "./outcome.ts";
 
 /** What a lease needs of the balancer it came from. */
 export interface LeaseHost {
   readonly members: Members;
   readonly lag: LagMeter | undefined;
   now(): number;
+  /** An attempt begins: counts it. Returns how many are under way now, where its limit is. */
+  entered(backend: Member, kind: RequestKind): number;
   /** What a backend says of its load, as text: read by the strategy that asked for it. */
   readLoad(report: Report): Report;
-  /** A verdict may have opened a gate. */
-  settled(): void;
+  /** A verdict may have opened a gate. `ownMs`: its latency, without the time that this process stood still. */
+  settled(lease: ActiveLease, outcome: Outcome, ownMs: number): void;
   /** A place is free: somebody may be waiting for it. */
   released(lease: ActiveLease): void;
 }
@@ -23,6 +25,8 @@ export class ActiveLease implements Lease {
   readonly backend: Member;
   readonly kind: RequestKind;
   readonly startedAtMs: number;
+  /** What was under way when it began, itself included: on its backend, or on all if that is what is limited. */
+  readonly inFlight: number;
   readonly #host: LeaseHost;
   readonly #ejectionGeneration: number;
   readonly #breakerGeneration: number;
@@ -41,7 +45,7 @@ export class ActiveLease implements Lease {
     if (this.#probe) backend.ejection.enterProbe(nowMs);
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
     backend.counters.attempts++;
-    backend.loads.count(backend.row, kind, 1);
+    this.inFlight = host.entered(backend, kind);
     host.lag?.watch(nowMs);
   }
 
@@ -59,7 +63,7 @@ export class ActiveLease implements Lease {
     const latencyMs = this.#latencyOf(report, nowMs);
     if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
-    this.#host.settled();
+    this.#host.settled(this, report.outcome, latencyMs - lagMs);
   }
 
   /** Whatever a transport measured, a latency is a number. */
@@ -73,7 +77,7 @@ export class ActiveLease implements Lease {
     if (!this.settled) this.settle(late ?? UNSETTLED);
     else if (late !== undefined && late.outcome !== "success" && late.outcome !== "ignored")
       this.backend.counters.streamFailures++;
-    this.backend.loads.count(this.backend.row, this.kind, -1);
+    this.backend.count(this.kind, -1);
     this.#host.released(this);
   }
 

@@ -1,54 +1,78 @@
+import type { RequestKind } from "../backend.ts";
 import type { Clock, Timer } from "../clock.ts";
-import { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveLease } from "./lease.ts";
 
 /** What opens by time alone (a pause, a user's breaker) is noticed this late at most. */
 const RECHECK_MS = 25;
 
+/** Who gives leases: a balancer, derived or not. */
+export interface LeaseGiver {
+  tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined;
+  /** Requests of a kind with the same answer, an object or a text, can be served by the same backends. */
+  lineOf(request: PickRequest): unknown;
+}
+
+/** Those who wait for the same: the first of them stands for all. */
+interface Line {
+  readonly giver: LeaseGiver;
+  readonly kind: RequestKind;
+  readonly of: unknown;
+  length: number;
+  /** The last round in which nobody took its first. */
+  refusedIn: number;
+}
+
 interface Waiter {
   readonly request: PickRequest;
+  readonly line: Line;
   readonly serve: (lease: ActiveLease) => void;
   readonly fail: (error: unknown) => void;
 }
 
-/** Whether a waiter passes over backends that others would take: then it never holds up those behind it. */
-function isChoosy({ pinned, tried }: PickRequest): boolean {
-  return pinned !== undefined || tried !== undefined;
-}
-
-/** Calls for which no backend is free now, first come first served. */
+/**
+ * The calls of an upstream for which no backend is free now, those of derived balancers included: first come, first
+ * served. Only one that waits for something else is passed by: another kind, subset or pinned backend.
+ */
 export class WaitingQueue {
+  /** In the order of their coming. */
   readonly #waiters = new Set<Waiter>();
+  readonly #lines = new Set<Line>();
   readonly #clock: Clock;
-  readonly #tryLease: (request: PickRequest) => ActiveLease | undefined;
-  readonly #onOccupied: (occupied: boolean) => void;
   #recheck: Timer | undefined;
   #serving = false;
-  /** Waiters that would take any backend. */
-  #easy = 0;
+  /** Something opened while others were being served. */
+  #serveAgain = false;
+  #round = 0;
+  #refusedLines = 0;
+  #unpinned = 0;
 
-  constructor(
-    clock: Clock,
-    tryLease: (request: PickRequest) => ActiveLease | undefined,
-    onOccupied: (occupied: boolean) => void,
-  ) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#tryLease = tryLease;
-    this.#onOccupied = onOccupied;
   }
 
   get length(): number {
     return this.#waiters.size;
   }
 
-  /** Whether somebody waits for any backend at all: a newcomer comes after them. */
-  get contended(): boolean {
-    return this.#easy > 0;
+  /** How many of the calls are those of one balancer. */
+  lengthOf(giver: LeaseGiver): number {
+    let length = 0;
+    for (const line of this.#lines) if (line.giver === giver) length += line.length;
+    return length;
+  }
+
+  /** Whether a newcomer has to come after others. Whoever can be served is, before the answer. */
+  holdsUp(giver: LeaseGiver, request: PickRequest): boolean {
+    if (this.#waiters.size === 0) return false;
+    // One that waits for its own backend is told when that is free: a newcomer takes nothing away from it.
+    if (this.#unpinned > 0 || this.#find(giver, request) !== undefined) this.serve();
+    return this.#find(giver, request) !== undefined;
   }
 
   /** Waits for a lease. Rejects after `timeoutMs` with what `onTimeout` makes. Returns how to leave the queue. */
   wait(
+    giver: LeaseGiver,
     request: PickRequest,
     timeoutMs: number,
     serve: (lease: ActiveLease) => void,
@@ -58,12 +82,11 @@ export class WaitingQueue {
     let timer: Timer | undefined;
     const leave = (): void => {
       timer?.cancel();
-      if (!this.#waiters.delete(waiter)) return;
-      if (!isChoosy(request)) this.#easy--;
-      if (this.#waiters.size === 0) this.#stop();
+      this.#remove(waiter);
     };
     const waiter: Waiter = {
       request,
+      line: this.#lineOf(giver, request),
       serve: (lease) => {
         leave();
         serve(lease);
@@ -73,9 +96,9 @@ export class WaitingQueue {
         fail(error);
       },
     };
-    if (this.#waiters.size === 0) this.#onOccupied(true);
     this.#waiters.add(waiter);
-    if (!isChoosy(request)) this.#easy++;
+    waiter.line.length++;
+    if (request.pinned === undefined) this.#unpinned++;
     if (timeoutMs !== Number.POSITIVE_INFINITY) timer = this.#clock.schedule(timeoutMs, () => waiter.fail(onTimeout()));
     this.#scheduleRecheck();
     return leave;
@@ -83,21 +106,72 @@ export class WaitingQueue {
 
   /** Something may have opened. */
   serve(): void {
-    if (this.#waiters.size === 0 || this.#serving) return;
+    if (this.#waiters.size === 0) return;
+    if (this.#serving) {
+      this.#serveAgain = true;
+      return;
+    }
     this.#serving = true;
     try {
-      for (const waiter of this.#waiters) {
-        const lease = this.#tryLease(waiter.request);
-        if (lease !== undefined) waiter.serve(lease);
-        else if (!isChoosy(waiter.request)) break;
-      }
+      // Each round makes the queue shorter; a breaker or strategy that calls back without end must not keep it going.
+      while (this.#serveRound() && this.#serveAgain);
     } finally {
       this.#serving = false;
     }
   }
 
-  failAll(error: () => FairleadError): void {
-    for (const waiter of this.#waiters) waiter.fail(error());
+  /** Whether anybody was served. */
+  #serveRound(): boolean {
+    let served = false;
+    this.#serveAgain = false;
+    this.#round++;
+    this.#refusedLines = 0;
+    for (const { line, request, serve } of this.#waiters) {
+      if (line.refusedIn === this.#round) continue;
+      const lease = line.giver.tryLease(request, this.#clock.now());
+      if (lease !== undefined) {
+        served = true;
+        serve(lease);
+      } else {
+        line.refusedIn = this.#round;
+        this.#refusedLines++;
+      }
+      if (this.#refusedLines >= this.#lines.size) break;
+    }
+    return served;
+  }
+
+  /** Ends the wait of everybody, or of the calls of one balancer. */
+  failAll(error: () => unknown, giver?: LeaseGiver): void {
+    for (const { line, fail } of this.#waiters) if (giver === undefined || line.giver === giver) fail(error());
+  }
+
+  #find(giver: LeaseGiver, request: PickRequest): Line | undefined {
+    const of = giver.lineOf(request);
+    const { kind = "request" } = request;
+    for (const line of this.#lines) if (line.of === of && line.kind === kind && line.giver === giver) return line;
+    return undefined;
+  }
+
+  #lineOf(giver: LeaseGiver, request: PickRequest): Line {
+    const known = this.#find(giver, request);
+    if (known !== undefined) return known;
+    const { kind = "request" } = request;
+    const line = { giver, kind, of: giver.lineOf(request), length: 0, refusedIn: 0 };
+    this.#lines.add(line);
+    return line;
+  }
+
+  #remove(waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return;
+    const { line, request } = waiter;
+    if (request.pinned === undefined) this.#unpinned--;
+    if (--line.length > 0) return;
+    this.#lines.delete(line);
+    if (line.refusedIn === this.#round) this.#refusedLines--;
+    if (this.#waiters.size > 0) return;
+    this.#recheck?.cancel();
+    this.#recheck = undefined;
   }
 
   #scheduleRecheck(): void {
@@ -106,11 +180,5 @@ export class WaitingQueue {
       this.serve();
       if (this.#waiters.size > 0) this.#scheduleRecheck();
     });
-  }
-
-  #stop(): void {
-    this.#onOccupied(false);
-    this.#recheck?.cancel();
-    this.#recheck = undefined;
   }
 }

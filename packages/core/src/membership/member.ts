@@ -1,6 +1,7 @@
 import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
 import type { Outcome, Report } from "../call/outcome.ts";
 import type { Breaker } from "../gate/breaker.ts";
+import type { Capacity } from "../gate/limit-capacity.ts";
 import type { CheckResult, CheckTarget } from "../health/check/health-check.ts";
 import { Ejection } from "../health/ejection.ts";
 import { type Health, UNCHECKED } from "../health/health.ts";
@@ -44,6 +45,10 @@ export class Member implements Backend, CheckTarget {
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
   readonly breaker: Breaker | undefined;
+  #capacity: Capacity | undefined = undefined;
+  /** As many are under way as may be. */
+  #requestsFull = false;
+  #connectionsFull = false;
 
   constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
     this.id = spec.id;
@@ -97,6 +102,41 @@ export class Member implements Backend, CheckTarget {
     return this.inFlight("request") === 0 && this.inFlight("connection") === 0;
   }
 
+  /** How much may be under way here at once; `undefined`: any amount. */
+  get capacity(): Capacity | undefined {
+    return this.#capacity;
+  }
+
+  set capacity(capacity: Capacity | undefined) {
+    this.#capacity = capacity;
+    this.noteLimits();
+  }
+
+  /** One attempt more (1) or less (−1) under way. Returns how many there are now. */
+  count(kind: RequestKind, change: 1 | -1): number {
+    const inFlight = this.loads.count(this.row, kind, change);
+    if (this.#capacity !== undefined) this.#noteLimit(kind, this.#capacity.isFull(kind, inFlight));
+    return inFlight;
+  }
+
+  isFull(kind: RequestKind): boolean {
+    return this.#capacity?.isFull(kind, this.inFlight(kind)) === true;
+  }
+
+  /** To be called after any change of a limit. */
+  noteLimits(): void {
+    this.#noteLimit("request", this.isFull("request"));
+    this.#noteLimit("connection", this.isFull("connection"));
+  }
+
+  /** The gate has to be asked only while a limit is reached. */
+  #noteLimit(kind: RequestKind, full: boolean): void {
+    if (full === (kind === "request" ? this.#requestsFull : this.#connectionsFull)) return;
+    if (kind === "request") this.#requestsFull = full;
+    else this.#connectionsFull = full;
+    this.refreshGate();
+  }
+
   get inPanic(): boolean {
     return this.panics > 0;
   }
@@ -143,6 +183,7 @@ export class Member implements Backend, CheckTarget {
     // A draining backend serves those who live there.
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
+    if (request.kind === "connection" ? this.#connectionsFull : this.#requestsFull) return false;
     if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
     if (this.isPending || (this.failed && !this.inPanic)) return false;
     return !this.suspect || this.#admitsSuspect(request, nowMs);
@@ -187,6 +228,8 @@ export class Member implements Backend, CheckTarget {
       this.ejection.suspect ||
       this.isDown ||
       this.isPending ||
+      this.#requestsFull ||
+      this.#connectionsFull ||
       this.gone ||
       this.state === "draining" ||
       this.state === "disabled";

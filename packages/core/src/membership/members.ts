@@ -3,6 +3,7 @@ import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
 import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
 import { guardBreaker } from "../gate/guarded-breaker.ts";
+import type { Limits } from "../gate/limits.ts";
 import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
@@ -27,6 +28,7 @@ export interface MembersContext {
   readonly random: Random;
   readonly breaker: BreakerProvider | undefined;
   readonly announcer: Announcer;
+  readonly limits: Limits;
   /** A backend may admit what it did not before. */
   readonly changed: () => void;
   readonly callbackFailed: (where: string, error: unknown) => void;
@@ -74,6 +76,7 @@ export class Members {
     this.#settings = settings;
     if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
     this.checks.use(settings.healthCheck, this.present);
+    for (const member of this.#members) this.#fitCapacity(member);
     this.#changed();
   }
 
@@ -83,6 +86,11 @@ export class Members {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Attempts under way on all backends together, those on their way out included. */
+  inFlight(kind: RequestKind): number {
+    return kind === "request" ? this.#loads.totalRequests : this.#loads.totalConnections;
   }
 
   /** Members that are not on their way out. */
@@ -205,6 +213,7 @@ export class Members {
       announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
     }
     if (joined) this.checks.add(member);
+    this.#fitCapacity(member);
     return true;
   }
 
@@ -283,6 +292,10 @@ export class Members {
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
     this.#verdicts.take(member, generation, report, nowMs - latencyMs, nowMs, this.#settings);
+  }
+
+  #fitCapacity(member: Member): void {
+    member.capacity = this.#context.limits.capacityOf(member.spec, member.capacity);
   }
 
   #createBreaker(backend: string): Breaker | undefined {

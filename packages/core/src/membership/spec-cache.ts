@@ -111,13 +111,16 @@ function saysNoMore(given: Given, spec: ResolvedSpec): boolean {
     (given.state ?? "enabled") === spec.state &&
     given.zone === spec.zone &&
     given.host === spec.host &&
+    given.maxConcurrent === spec.maxConcurrent &&
+    given.maxConnections === spec.maxConnections &&
     (given.labels === undefined ? spec.labels === NO_LABELS : sameRecord(given.labels, spec.labels)) &&
     (given.tls === undefined ? spec.tls === undefined : sameRecord(given.tls, spec.tls))
   );
 }
 
 /** How many of the keys that there are have a value; quicker than looking at what keys there are. */
-function countKnown({ url, id, weight, priority, zone, labels, host, tls, state }: Given): number {
+function countKnown(given: Given): number {
+  const { url, id, weight, priority, zone, labels, host, tls, maxConcurrent, maxConnections, state } = given;
   let count = 0;
   if (url !== undefined) count++;
   if (id !== undefined) count++;
@@ -127,6 +130,8 @@ function countKnown({ url, id, weight, priority, zone, labels, host, tls, state 
   if (labels !== undefined) count++;
   if (host !== undefined) count++;
   if (tls !== undefined) count++;
+  if (maxConcurrent !== undefined) count++;
+  if (maxConnections !== undefined) count++;
   if (state !== undefined) count++;
   return count;
 }

@@ -23,6 +23,8 @@ const SPEC_KEYS: readonly (keyof BackendSpec)[] = [
   "labels",
   "host",
   "tls",
+  "maxConcurrent",
+  "maxConnections",
   "state",
 ];
 const TLS_KEYS = ["ca", "cert", "key", "serverName", "rejectUnauthorized"] as const;
@@ -123,6 +125,8 @@ function resolveSpec(check: OptionCheck, path: string, value: unknown): Resolved
     zone: check.optional(`${path}.zone`, input["zone"], expected.text),
     labels: check.optional(`${path}.labels`, input["labels"], expected.labels),
     host: check.optional(`${path}.host`, input["host"], expected.headerValue),
+    maxConcurrent: check.optional(`${path}.maxConcurrent`, input["maxConcurrent"], expected.integer({ min: 1 })),
+    maxConnections: check.optional(`${path}.maxConnections`, input["maxConnections"], expected.integer({ min: 1 })),
     state: check.optional(`${path}.state`, input["state"], expected.oneOf(STATES)),
     tls: resolveTls(check, `${path}.tls`, input["tls"]),
   };
@@ -183,6 +187,8 @@ export function sameSpec(a: BackendSpec, b: BackendSpec): boolean {
     a.state === b.state &&
     a.zone === b.zone &&
     a.host === b.host &&
+    a.maxConcurrent === b.maxConcurrent &&
+    a.maxConnections === b.maxConnections &&
     sameRecord(a.labels, b.labels) &&
     sameRecord(a.tls, b.tls)
   );

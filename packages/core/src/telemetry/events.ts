@@ -1,5 +1,5 @@
 import { EventEmitter } from "eventemitter3";
-import type { AttemptRecord } from "../errors.ts";
+import type { AttemptRecord, LimitName } from "../errors.ts";
 import { catchLater } from "./callbacks.ts";
 
 interface BackendEvent {
@@ -32,6 +32,8 @@ export interface BalancerEvents {
   callFellBack(event: { readonly upstream: string; readonly fallback: string }): void;
   /** The budget had nothing left for a repeat. */
   budgetExhausted(event: { readonly upstream: string; readonly budget: "retry" | "requeue" | "hedge" }): void;
+  /** A limit has turned a call or a lease away. */
+  callShed(event: { readonly upstream: string; readonly limit: LimitName }): void;
   discoveryUpdated(event: { readonly upstream: string; readonly discovery: string; readonly backends: number }): void;
   /** The last set stays in force. */
   discoveryFailed(event: { readonly upstream: string; readonly discovery: string; readonly error: unknown }): void;

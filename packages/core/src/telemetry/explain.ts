@@ -1,6 +1,8 @@
+import type { CallHost } from "../call/call-host.ts";
+import { backendLimit, upstreamLimit } from "../call/queue-limit.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
-import type { Chooser, Peek } from "../view/chooser.ts";
+import type { Peek } from "../view/chooser.ts";
 import type { Tier } from "../view/tier.ts";
 import { hasLoad, type Topology } from "../view/topology.ts";
 import type { Json } from "./snapshot.ts";
@@ -46,25 +48,20 @@ export interface PickExplanation {
   readonly sections: Readonly<Record<string, Json>>;
 }
 
-export function explainPick(
-  strategy: string,
-  chooser: Chooser,
-  members: readonly Member[],
-  request: PickRequest,
-  nowMs: number,
-): Omit<PickExplanation, "sections"> {
-  const peek = chooser.peek(request, nowMs);
+export function explainPick(host: CallHost, request: PickRequest, nowMs: number): Omit<PickExplanation, "sections"> {
+  const peek = host.chooser.peek(request, nowMs);
   const places = placesIn(peek);
+  const full = upstreamLimit(host, request.kind ?? "request");
   return {
-    strategy,
-    choice: peek.chosen?.id ?? null,
+    strategy: host.settings.strategy.name,
+    choice: full === undefined ? (peek.chosen?.id ?? null) : null,
     tiers: peek.topology.tiers.map((tier, index, tiers) => explainTier(tier, tiers[index - 1], peek.tier)),
-    backends: members.map((member) => {
+    backends: host.members.all.map((member) => {
       const place = places.get(member);
       return {
         id: member.id,
-        admitted: place !== undefined && !place.tier.closed && member.admits(request, nowMs),
-        reason: reasonFor(member, place?.tier, peek.topology, request, nowMs),
+        admitted: full === undefined && place !== undefined && !place.tier.closed && member.admits(request, nowMs),
+        reason: full ?? reasonFor(member, place?.tier, peek.topology, request, nowMs),
         score: place?.score ?? null,
         tier: place?.tier.index ?? null,
         weight: place?.weight ?? null,
@@ -134,6 +131,8 @@ function behindTheGate(member: Member, request: PickRequest, nowMs: number): str
   if (nowMs < member.pausedUntilMs) {
     return `asked not to be called for another ${seconds(member.pausedUntilMs - nowMs)}`;
   }
+  const full = backendLimit(member, request.kind ?? "request");
+  if (full !== undefined) return full;
   if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
   return request.tried?.has(member) === true ? "already tried" : undefined;
 }

@@ -1,7 +1,9 @@
 import type { AdminState } from "../backend.ts";
 import type { CallHost } from "../call/call-host.ts";
 import type { Clock } from "../clock.ts";
+import type { LimitName } from "../errors.ts";
 import type { BreakerState } from "../gate/breaker.ts";
+import type { RateSnapshot } from "../gate/rate/rate-gate.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { Topology } from "../view/topology.ts";
@@ -33,6 +35,9 @@ export interface BackendSnapshot {
   readonly weight: number;
   readonly requests: number;
   readonly connections: number;
+  /** How many there may be at once, an adaptive limit as it is now; null: any number. */
+  readonly requestLimit: number | null;
+  readonly connectionLimit: number | null;
   /** Leases ever given. */
   readonly attempts: number;
   readonly successes: number;
@@ -87,6 +92,16 @@ export interface BalancerSnapshot {
   /** Calls waiting for a backend. */
   readonly waiting: number;
   readonly calls: Readonly<Record<CallCounter, number>>;
+  /** Limits of the upstream as a whole, as they are now. */
+  readonly limits: {
+    /** Null: any number. */
+    readonly requests: number | null;
+    readonly connections: number | null;
+    /** Null: calls may come as fast as they like. */
+    readonly rate: RateSnapshot | null;
+    /** Calls and leases that each limit has turned away. */
+    readonly shed: Readonly<Record<LimitName, number>>;
+  };
   /** Extra attempts that could be made now; null: unlimited. */
   readonly budgets: { readonly retry: number | null; readonly requeue: number | null };
   readonly discovery: {
@@ -118,6 +133,8 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     weight: member.weight,
     requests: member.inFlight("request"),
     connections: member.inFlight("connection"),
+    requestLimit: member.capacity?.limitOf("request") ?? null,
+    connectionLimit: member.capacity?.limitOf("connection") ?? null,
     attempts: counters.attempts,
     successes: counters.successes,
     failures: counters.failures,
@@ -183,8 +200,14 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     healthCheck: members.checks.running ?? null,
     panic: topology.panic,
     tables: tablesOf(host, topology),
-    waiting: host.queue.length,
+    waiting: host.queue.lengthOf(host),
     calls: host.counters.toJSON(),
+    limits: {
+      requests: host.limits.whole?.limitOf("request") ?? null,
+      connections: host.limits.whole?.limitOf("connection") ?? null,
+      rate: host.limits.rate?.snapshot() ?? null,
+      shed: { ...host.limits.shed },
+    },
     budgets: {
       retry: host.retryBudget?.available(nowMs) ?? null,
       requeue: host.requeueBudget?.available(nowMs) ?? null,

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
 import { judgeStatus, withLoad } from "../classify.ts";
+import { BodyMeter } from "../request-bytes.ts";
 import { streamFailure } from "../response.ts";
 import type { DispatchCall } from "./dispatch-call.ts";
 import type { Controller, Handler } from "./handler.ts";
@@ -30,6 +31,7 @@ export class DispatchAttempt implements Handler {
   readonly #route: Route;
   readonly #resolve: (answer: DispatchAttempt) => void;
   readonly #reject: (error: unknown) => void;
+  readonly #meter: BodyMeter | undefined;
   #state: State = "waiting";
   #controller: Controller | undefined = undefined;
   #release: ((late?: Report) => void) | undefined = undefined;
@@ -54,6 +56,7 @@ export class DispatchAttempt implements Handler {
     this.#route = route;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#meter = call.limit === undefined ? undefined : new BodyMeter(call.limit);
   }
 
   // What the call decides
@@ -159,7 +162,9 @@ export class DispatchAttempt implements Handler {
   }
 
   onBodySent(chunk: Buffer): void {
-    if (this.#state !== "unwanted") this.#call.handler.onBodySent?.(chunk);
+    const tooLong = this.#meter?.count(chunk);
+    if (tooLong !== undefined) this.#controller?.abort(tooLong);
+    else if (this.#state !== "unwanted") this.#call.handler.onBodySent?.(chunk);
   }
 
   onRequestSent(): void {

@@ -5,6 +5,7 @@ import { judgeError } from "../classify.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
+import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import type { DispatchOptions, Handler } from "./handler.ts";
 import { givenHeader, lastingHeaders, withHeaders } from "./headers.ts";
@@ -27,6 +28,7 @@ export class DispatchCall {
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
   readonly #said: FairleadInit | undefined;
+  readonly limit: ByteLimit | undefined;
   readonly #options: DispatchOptions;
   readonly #hopTo: (backend: Backend) => Hop;
   readonly #onDone: () => void;
@@ -39,7 +41,8 @@ export class DispatchCall {
   /**
    * `options` are those of a request to `origin`, its path being clean.
    *
-   * @throws what a function for its Idempotency-Key throws
+   * @throws what a function for its Idempotency-Key throws; FairleadError `FAIRLEAD_ERR_LIMIT` if its body is known to be too
+   * long
    */
   constructor(
     balancer: Balancer,
@@ -58,6 +61,8 @@ export class DispatchCall {
     const { method, body } = options;
     const headers = lastingHeaders(options.headers);
     const said = policy.of(undefined);
+    this.limit = byteLimit(balancer, said?.maxRequestBytes);
+    refuseLongBody(this.limit, headers, body);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
     const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });

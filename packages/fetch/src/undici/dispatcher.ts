@@ -41,6 +41,7 @@ export class BalancedDispatcher extends Dispatcher {
   #closed: Error | undefined = undefined;
   #idle: (() => void)[] = [];
 
+  /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` */
   constructor(balancer: Balancer, options: BalancedDispatcherOptions = {}) {
     super();
     checkClientOptions("BalancedDispatcher", options, ["origin", "passThrough", "pool"]);

@@ -1,5 +1,7 @@
+import type { Buffer } from "node:buffer";
 import type { Attempt } from "@fairlead/core";
 import { Dispatcher, type Pool } from "undici";
+import type { BodyMeter } from "../request-bytes.ts";
 import { Exchange } from "./exchange.ts";
 import { type Controller, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import type { OneShotReadable } from "./one-shot-readable.ts";
@@ -14,17 +16,20 @@ export class RequestExchange extends Exchange {
   readonly #pool: Pool;
   readonly #options: Dispatcher.RequestOptions<unknown>;
   readonly #stream: OneShotReadable | undefined;
+  readonly #meter: BodyMeter | undefined;
 
   constructor(
     attempt: Attempt,
     pool: Pool,
     options: Dispatcher.RequestOptions<unknown>,
     stream: OneShotReadable | undefined,
+    meter: BodyMeter | undefined,
   ) {
     super(attempt, NO_HANDLER);
     this.#pool = pool;
     this.#options = options;
     this.#stream = stream;
+    this.#meter = meter;
     attempt.markSent(false);
     attempt.onAbort(this);
   }
@@ -43,6 +48,12 @@ export class RequestExchange extends Exchange {
   override onRequestStart(controller: Controller, context: unknown): void {
     if (this.#stream !== undefined) this.#stream.consumed = true;
     super.onRequestStart(controller, context);
+  }
+
+  override onBodySent(chunk: Buffer): void {
+    const tooLong = this.#meter?.count(chunk);
+    if (tooLong === undefined) super.onBodySent(chunk);
+    else this.abort(tooLong);
   }
 
   override onResponseError(controller: Controller, error: Error): void {

@@ -8,6 +8,7 @@ import { judgeError, judgeStatus, withLoad } from "../classify.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
+import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { logicalUrl } from "../target.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
@@ -86,9 +87,11 @@ class RequestClient {
     const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
     const options = sent === own.headers ? own : { ...own, headers: sent ?? null };
+    const limit = byteLimit(this.#balancer, said?.maxRequestBytes);
+    refuseLongBody(limit, headers, body);
     const oneShot = oneShotOf(body);
     const answer = this.#balancer.call<Data>(
-      (attempt) => this.#attempt(attempt, path, method, options, said?.propagate === true, oneShot),
+      (attempt) => this.#attempt(attempt, path, method, options, said?.propagate === true, oneShot, limit),
       callOptions<Data>(
         said,
         oneShot === undefined && this.#policy.isIdempotent(said, method, key),
@@ -108,6 +111,7 @@ class RequestClient {
     options: Options,
     propagate: boolean,
     oneShot: OneShotBody | OneShotReadable | undefined,
+    limit: ByteLimit | undefined,
   ): Promise<Data> {
     const { route, pool } = this.#pools.of(attempt.backend);
     // Aborts come through the attempt: a signal of undici's own would cost a microsecond.
@@ -120,7 +124,8 @@ class RequestClient {
     if (propagate) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
     const stream = oneShot instanceof OneShotReadable ? oneShot : undefined;
-    return new RequestExchange(attempt, pool, sent, stream).send();
+    const meter = limit === undefined ? undefined : new BodyMeter(limit);
+    return new RequestExchange(attempt, pool, sent, stream, meter).send();
   }
 
   /** The path on the logical origin, or `undefined` for another origin. */

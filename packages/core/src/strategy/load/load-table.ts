@@ -70,15 +70,18 @@ export class LoadTable implements LoadColumns {
     this.#free.push(row);
   }
 
-  /** One attempt more (1) or less (−1) under way. */
-  count(row: number, kind: RequestKind, change: 1 | -1): void {
+  /** One attempt more (1) or less (−1) under way. Returns how many there are now. */
+  count(row: number, kind: RequestKind, change: 1 | -1): number {
     if (kind === "request") {
-      this.requests[row] = (this.requests[row] ?? 0) + change;
+      const requests = (this.requests[row] ?? 0) + change;
+      this.requests[row] = requests;
       this.totalRequests += change;
-    } else {
-      this.connections[row] = (this.connections[row] ?? 0) + change;
-      this.totalConnections += change;
+      return requests;
     }
+    const connections = (this.connections[row] ?? 0) + change;
+    this.connections[row] = connections;
+    this.totalConnections += change;
+    return connections;
   }
 
   setGated(row: number, gated: boolean): void {

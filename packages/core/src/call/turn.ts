@@ -1,0 +1,44 @@
+import { closedError } from "../errors.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
+import type { CallOptions } from "./attempt.ts";
+import type { CallHost } from "./call-host.ts";
+import type { ActiveLease } from "./lease.ts";
+import { pickRequestOf } from "./request.ts";
+
+/** Waits until a call or lease may begin, where calls can come too fast. `undefined`: it may begin now. */
+export function turnOf(
+  host: CallHost,
+  request: PickRequest,
+  signal: AbortSignal | undefined,
+  giveUpAtMs: number,
+  nowMs: number,
+): Promise<void> | undefined {
+  // Who has left already takes nothing away from others.
+  if (signal?.aborted === true) return undefined;
+  return host.limits.rate?.admit(request, { signal, giveUpAtMs }, nowMs)?.then(() => {
+    if (host.open) return;
+    throw closedError(host.name);
+  });
+}
+
+/** The same for a call, which is counted whatever becomes of it. */
+export function turnOfCall<T>(host: CallHost, options: CallOptions<T>, nowMs: number): Promise<void> | undefined {
+  const { signal } = options;
+  const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
+  const giveUpAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
+  return turnOf(host, pickRequestOf(options), signal, giveUpAtMs, nowMs)?.catch((error: unknown) => {
+    if (signal?.aborted === true) host.counters.aborted++;
+    else host.counters.failed++;
+    throw error;
+  });
+}
+
+/** A lease now or not at all, its token included. */
+export function leaseNow(host: CallHost, request: PickRequest, nowMs: number): ActiveLease | undefined {
+  const { rate } = host.limits;
+  if (rate?.take(request, nowMs) === false) return undefined;
+  const lease = host.firstLease(request, nowMs);
+  if (lease === undefined) rate?.giveBack(request);
+  else host.upstream.leases.add(lease);
+  return lease;
+}
