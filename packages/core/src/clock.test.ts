@@ -74,6 +74,11 @@ describe("the per-call clock", () => {
     for (let i = 0; i < 5; i++) clock.schedule(10_000, () => {});
     expect(vi.getTimerCount()).toBe(5);
   });
+
+  it("says that nothing runs by itself where it is used, as no other clock does", () => {
+    expect(perCallClock().background).toBe(false);
+    expect(wheelClock().background).toBeUndefined();
+  });
 });
 
 describe("the wheel clock", () => {

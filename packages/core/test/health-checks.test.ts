@@ -211,6 +211,17 @@ describe("a check that is late", () => {
   });
 });
 
+describe("a check in a process that is always late", () => {
+  test("fails all the same", async () => {
+    const { clock, balancer } = checked(1, { intervalMs: 5_000, timeoutMs: 500, behaviour: { a: "hang" } });
+    for (let step = 0; step < 100; step++) {
+      clock.stall(100);
+      await clock.advance(1);
+    }
+    expect(one(balancer, "a").checksFailed).toBeGreaterThanOrEqual(1);
+  });
+});
+
 describe("a check that throws, rejects with anything or never settles", () => {
   test("has failed, and nothing escapes", async () => {
     const caught = await escaped(async () => {

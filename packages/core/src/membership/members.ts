@@ -154,6 +154,7 @@ export class Members {
 
   /** Nobody works yet, and the first look at all of them is not over. */
   get pending(): boolean {
+    if (this.checks.running === undefined) return false;
     const inPlay = this.#members.filter((member) => member.inPlay);
     if (inPlay.some(({ isUnknown }) => isUnknown)) return this.nobodyWorks;
     return inPlay.length > 0 && inPlay.every(({ isPending }) => isPending);

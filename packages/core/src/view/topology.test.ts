@@ -21,12 +21,15 @@ interface Plan {
   readonly probation?: boolean;
   readonly returnedAt?: number;
   readonly gone?: boolean;
+  /** By checks. */
+  readonly health?: "down" | "pending";
+  readonly checked?: boolean;
 }
 
 /** Members a, b, c… as the plans say. */
 function membersOf(plans: readonly Plan[]): Member[] {
   const loads = new LoadTable(10_000, 0);
-  return plans.map(({ priority, weight, state, ejectedAt, probation, returnedAt, gone }, index) => {
+  return plans.map(({ priority, weight, state, ejectedAt, probation, returnedAt, gone, health, checked }, index) => {
     const id = String.fromCharCode(97 + index);
     const [spec] = resolveSpecs(new OptionCheck(), "", [{ url: `http://${id}`, id, priority, weight, state }]);
     const member = new Member(spec!, loads, scripted(0.5), undefined);
@@ -34,6 +37,12 @@ function membersOf(plans: readonly Plan[]): Member[] {
     if (probation === true) member.ejection.expire(1e9, true);
     if (returnedAt !== undefined) member.warmsUpFromMs = returnedAt;
     member.gone = gone === true;
+    if (health === "down") member.health = { kind: "down", reason: "", failures: 3, successes: 0 };
+    if (health === "pending") member.health = { kind: "pending", reason: "" };
+    if (checked === true) {
+      const [startedAtMs, endedAtMs, epoch] = [0, 1, 0];
+      member.lastCheck = { passed: false, reason: "503", startedAtMs, endedAtMs, epoch, unejects: true };
+    }
     member.refreshGate();
     return member;
   });
@@ -181,5 +190,21 @@ describe("the members of a topology", () => {
     expect(tier?.view("request")).toBe(requests);
     expect(tier?.view("connection")).toMatchObject({ kind: "connection", weights: [2, 1] });
     expect([...(requests?.rows ?? [])]).toEqual(tier?.members.map(({ row }) => row));
+  });
+});
+
+describe("what health checks say", () => {
+  it("counts a backend that is down as failed, and one that is pending not at all", () => {
+    // Two of three that count are healthy: 66 %, so that the next priority helps.
+    const all = membersOf([{}, {}, { health: "down" }, { health: "pending", checked: true }, { priority: 1 }]);
+    expect(describeTiers(build(all))).toEqual(["0:ab 93", "1:e 7"]);
+    expect(describeTiers(build(membersOf([{}, { health: "down" }, { health: "down" }])))).toEqual(["0:abc 100 panic"]);
+    expect(describeTiers(build(membersOf([{}, { health: "pending" }, { health: "pending" }])))).toEqual(["0:a 100"]);
+  });
+
+  it("lets calls wait while nobody works and not all have been looked at, and no longer", () => {
+    expect(describeTiers(build(membersOf([{ health: "down" }, { health: "pending" }])))).toEqual([]);
+    const [down, pending] = [{ health: "down" }, { health: "pending", checked: true }] as const;
+    expect(describeTiers(build(membersOf([down, pending])))).toEqual(["0:a 100 panic"]);
   });
 });

@@ -135,7 +135,7 @@ export class CheckRun implements HealthCheckRun {
     const check = new CheckAttempt(target, nowMs);
     entry.current = check;
     this.#underWay++;
-    this.#limit(entry, check, nowMs, timeoutMs);
+    this.#limit(entry, check, timeoutMs);
     this.#ask(entry, check);
   }
 
@@ -149,14 +149,16 @@ export class CheckRun implements HealthCheckRun {
     }
   }
 
-  /** If the process stood still when the time was over, the answer may have come: such a check gets that time on top. */
-  #limit(entry: Entry, check: CheckAttempt, sinceMs: number, delayMs: number): void {
+  /**
+   * If the process stood still when the time was over, the answer may have come: such a check gets that time on top. Once,
+   * so that a process that is always late does not wait for ever.
+   */
+  #limit(entry: Entry, check: CheckAttempt, delayMs: number, extended = false): void {
     const { clock } = this.#context;
     const over = (): void => {
-      const nowMs = clock.now();
-      const lateMs = nowMs - sinceMs - delayMs;
-      if (lateMs > STALL_MS) {
-        this.#limit(entry, check, nowMs, lateMs);
+      const lateMs = clock.now() - check.startedAtMs - delayMs;
+      if (!extended && lateMs > STALL_MS) {
+        this.#limit(entry, check, lateMs, true);
         return;
       }
       this.#found(entry, check, { passed: false, reason: `no answer in ${this.#settings.timeoutMs} ms` });
