@@ -1,4 +1,4 @@
-import type { OptionCheck } from "./options.ts";
+import type { Expected, OptionCheck } from "./options.ts";
 
 /** A group of options that `false` turns off: off, left as it was, or its record for `fill`. */
 export function group<T>(
@@ -13,4 +13,20 @@ export function group<T>(
   if (value === false) return undefined;
   const input = check.record(path, value, keys);
   return input === undefined ? base : fill(input);
+}
+
+/** The record `base` with those of `wanted` that are given in `input`, checked. */
+export function fill<T extends object>(
+  check: OptionCheck,
+  path: string,
+  input: Record<string, unknown>,
+  base: T,
+  wanted: { readonly [Key in keyof T]?: Expected<T[Key]> },
+): T {
+  const given: Record<string, unknown> = {};
+  for (const [key, expects] of Object.entries<Expected<unknown> | undefined>(wanted)) {
+    const value = expects && check.optional(path === "" ? key : `${path}.${key}`, input[key], expects);
+    if (value !== undefined) given[key] = value;
+  }
+  return { ...base, ...given };
 }

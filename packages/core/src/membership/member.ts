@@ -31,6 +31,8 @@ export class Member implements Backend {
   warmsUpFromMs: number | undefined = undefined;
   pausedUntilMs = 0;
   reported: ReportedLoad | undefined = undefined;
+  /** Kept by detectors, where there are any: what it did in this interval. */
+  tally: Float64Array | undefined = undefined;
   readonly latency: LatencyRow;
   readonly loads: LoadTable;
   /** Its row in `loads`; none after the end. */
@@ -124,6 +126,7 @@ export class Member implements Backend {
   /** Back in play as if it had never failed. */
   acquit(): void {
     this.ejection.reset();
+    this.tally?.fill(0);
     this.refreshGate();
   }
 

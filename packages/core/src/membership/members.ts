@@ -54,7 +54,8 @@ export class Members {
       (before, after) => announcePanic(context, before?.panic ?? [], after.panic),
       context.callbackFailed,
     );
-    this.#verdicts = new Verdicts(context, this.#views);
+    this.#verdicts = new Verdicts(context, this.#views, () => this.#members);
+    this.#verdicts.configure(settings);
   }
 
   /** Whether a complete set has ever come. */
@@ -68,6 +69,7 @@ export class Members {
 
   set settings(settings: SharedSettings) {
     this.#settings = settings;
+    this.#verdicts.configure(settings);
     if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
     this.#changed();
   }
@@ -243,7 +245,13 @@ export class Members {
     const young = nowMs - member.joinedAtMs < this.#settings.membership.graceMs;
     // What has just started may not answer checks yet.
     if (young && (report.outcome === "failure" || report.outcome === "unreached")) return;
-    this.judge(member, "connection", member.ejection.generation, report, 0, 0, nowMs);
+    // Nor is any latency known.
+    this.judge(member, "connection", member.ejection.generation, report, -1, 0, nowMs);
+  }
+
+  /** An active check has passed: an ejected backend is back, as after a test attempt that worked. */
+  checkPassed(member: Member, nowMs: number): void {
+    this.#verdicts.checkPassed(member, nowMs, this.#settings);
   }
 
   /** See `Verdicts.take`. */
@@ -257,7 +265,7 @@ export class Members {
     nowMs: number,
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
-    this.#verdicts.take(member, generation, report, nowMs, this.#settings);
+    this.#verdicts.take(member, kind, generation, report, latencyMs - lagMs, nowMs, this.#settings);
   }
 
   #createBreaker(backend: string): Breaker | undefined {

@@ -2,6 +2,7 @@ import type { AdminState } from "../backend.ts";
 import type { CallHost } from "../call/call-host.ts";
 import type { Clock } from "../clock.ts";
 import type { BreakerState } from "../gate/breaker.ts";
+import type { EjectionSkip } from "../health/outliers/detection.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { Topology } from "../view/topology.ts";
@@ -39,6 +40,8 @@ export interface BackendSnapshot {
   readonly ignored: number;
   readonly streamFailures: number;
   readonly ejections: number;
+  /** Ejections for which there was cause, but which a limit, chance or a dry run kept from coming about. */
+  readonly ejectionsSkipped: number;
   /** Milliseconds; successful requests only. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -47,6 +50,16 @@ export interface BackendSnapshot {
   /** Milliseconds since 1970, or null. */
   readonly ejectedUntilAt: number | null;
   readonly pausedUntilAt: number | null;
+}
+
+/** How often one backend gave cause of one kind for an ejection, and one thing came of it. */
+export interface EjectionSnapshot {
+  readonly backend: string;
+  /** The option or the detector that has found it, or `failedTest`. */
+  readonly kind: string;
+  /** `ejected`, or what has kept it from that. */
+  readonly result: "ejected" | EjectionSkip;
+  readonly count: number;
 }
 
 /** Such as the size of a ring and the fewest and most entries of a backend. */
@@ -66,6 +79,8 @@ export interface BalancerSnapshot {
   readonly state: "starting" | "open" | "closing" | "closed";
   readonly strategy: string;
   readonly backends: readonly BackendSnapshot[];
+  /** By backend, kind and result; without those that have not happened. */
+  readonly ejections: readonly EjectionSnapshot[];
   /** Priorities in which health and ejection are set aside. */
   readonly panic: readonly number[];
   /** How good the tables are by which the strategy picks, if it has any; one entry per tier that has been used. */
@@ -111,7 +126,8 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     unreached: counters.unreached,
     ignored: counters.ignored,
     streamFailures: counters.streamFailures,
-    ejections: counters.ejections,
+    ejections: counters.countEjections(true),
+    ejectionsSkipped: counters.countEjections(false),
     p50Ms: counters.latency.quantile(0.5),
     p99Ms: counters.latency.quantile(0.99),
     ewmaMs: round(member.latency.read(nowMs)),
@@ -156,6 +172,9 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     state: context.state,
     strategy: host.settings.strategy.name,
     backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
+    ejections: members.all.flatMap(({ id, counters }) =>
+      (counters.ejections ?? []).map((ejection) => ({ backend: id, ...ejection })),
+    ),
     panic: topology.panic,
     tables: tablesOf(host, topology),
     waiting: host.queue.length,
