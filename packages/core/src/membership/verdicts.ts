@@ -1,6 +1,7 @@
 import type { RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
+import type { EjectionChange } from "../health/ejection.ts";
 import type { EjectionSettings } from "../health/ejection-settings.ts";
 import type { Finding, OutlierWatch } from "../health/outliers/detection.ts";
 import type { Random } from "../random.ts";
@@ -57,23 +58,49 @@ export class Verdicts {
   ): void {
     const { ejection, pauseLimitMs } = settings;
     if (ejection !== undefined) {
-      const watch = this.#watch;
-      const found = watch?.take(member, kind, generation, report, latencyMs, nowMs, ejection);
-      // Unless a detector has just turned detection off.
-      if (found !== undefined && this.#watch === watch) this.#act(found, nowMs, ejection);
-      const counted = watch === undefined || watch.counts(report, ejection);
+      const counted =
+        this.#watch === undefined ||
+        this.#watched(this.#watch, member, kind, generation, report, latencyMs, nowMs, ejection);
       const change = member.ejection.report(generation, report.outcome, nowMs, ejection, counted);
-      if (change?.kind === "returned") this.#returned(member, nowMs);
-      else if (change !== undefined) {
-        const own = [{ member, kind: change.kind, reason: reasonOf(change.failures, report) }];
-        this.#act(watch?.sift(own, ejection) ?? own, nowMs, ejection);
-      }
+      if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs, ejection);
       this.#views.look(member.ejection.changesAtMs);
     }
     if (report.outcome === "ignored") return;
     if (report.retryAfterMs !== undefined && report.retryAfterMs > 0) {
       this.#pause(member, Math.min(report.retryAfterMs, pauseLimitMs), nowMs);
     } else if (member.pausedUntilMs > 0 && nowMs >= member.pausedUntilMs) member.endPause();
+  }
+
+  /** Whether a failure is one of those in a row that `consecutiveFailures` counts. */
+  #watched(
+    watch: OutlierWatch,
+    member: Member,
+    kind: RequestKind,
+    generation: number,
+    report: Report,
+    latencyMs: number,
+    nowMs: number,
+    settings: EjectionSettings,
+  ): boolean {
+    const found = watch.take(member, kind, generation, report, latencyMs, nowMs, settings);
+    // Unless a detector has just turned detection off.
+    if (found !== undefined && this.#watch === watch) this.#act(found, nowMs, settings);
+    return report.outcome === "success" || watch.counts(report, settings);
+  }
+
+  #ejectionChanged(
+    member: Member,
+    change: NonNullable<EjectionChange>,
+    report: Report,
+    nowMs: number,
+    settings: EjectionSettings,
+  ): void {
+    if (change.kind === "returned") {
+      this.#returned(member, nowMs);
+      return;
+    }
+    const own = [{ member, kind: change.kind, reason: reasonOf(change.failures, report) }];
+    this.#act(this.#watch?.sift(own, settings) ?? own, nowMs, settings);
   }
 
   /** An active check of the backend has passed. */

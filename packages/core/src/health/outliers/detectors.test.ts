@@ -126,6 +126,14 @@ describe("the failure percentage", () => {
     expect(judge(failurePercentage(), rates(16, 100, 100, 100, 100))).toEqual([]);
   });
 
+  it("that is a whole number compares as one", () => {
+    for (let threshold = 1; threshold <= 99; threshold++) {
+      const given = rates(100 - threshold, 100, 100, 100, 100);
+      expect(judge(failurePercentage({ threshold }), given)).toEqual(["b0"]);
+      expect(judge(failurePercentage({ threshold, equality: ">" }), given)).toEqual([]);
+    }
+  });
+
   it("is judged whatever the others do", () => {
     expect(judge(failurePercentage({ threshold: 50 }), rates(10, 20, 0, 10, 5))).toEqual([
       "b2",

@@ -57,12 +57,11 @@ export function failurePercentage(options: FailurePercentageOptions = {}): Detec
       const rates = ratesOf(backends, requestVolume, settings.origin, detection);
       if (rates.length < minBackends) return [];
       return rates
-        .map((rate) => ({ ...rate, failurePercent: (rate.failed / rate.total) * 100 }))
-        .filter(({ failurePercent }) => (equality === ">" ? failurePercent > threshold : failurePercent >= threshold))
-        .sort((a, b) => b.failurePercent - a.failurePercent)
-        .map(({ backend, failed, total, failurePercent }) => ({
+        .filter(({ failedPercent }) => (equality === ">" ? failedPercent > threshold : failedPercent >= threshold))
+        .sort((a, b) => b.failedPercent - a.failedPercent)
+        .map(({ backend, failed, total, failedPercent }) => ({
           backend,
-          reason: `${shown(failurePercent)} % of attempts failed ${sign} ${threshold} % (${failed} of ${total})`,
+          reason: `${shown(failedPercent)} % of attempts failed ${sign} ${threshold} % (${failed} of ${total})`,
         }));
     },
   };

@@ -22,7 +22,7 @@ export interface FailureRateOptions {
 export interface FailureRate extends Pick<BackendStatistics, "backend"> {
   readonly failed: number;
   readonly total: number;
-  /** Of those that did not fail, in percent. */
+  readonly failedPercent: number;
   readonly successPercent: number;
 }
 
@@ -42,11 +42,16 @@ export function ratesOf(
   { splitLocalOriginErrors }: OutlierDetectionSettings,
 ): readonly FailureRate[] {
   const of = origin ?? (splitLocalOriginErrors ? "backend" : "all");
-  return backends.flatMap(({ backend, successes, failures, localOriginFailures: local }) => {
+  const rates: FailureRate[] = [];
+  for (const { backend, successes, failures, localOriginFailures: local } of backends) {
     const failed = of === "all" ? failures : of === "local" ? local : failures - local;
     const total = of === "backend" ? successes + failed : successes + failures;
-    return total < volume ? [] : [{ backend, failed, total, successPercent: ((total - failed) / total) * 100 }];
-  });
+    if (total < volume) continue;
+    // Multiplied first: whole percents come out whole, and may be compared.
+    const failedPercent = (100 * failed) / total;
+    rates.push({ backend, failed, total, failedPercent, successPercent: (100 * (total - failed)) / total });
+  }
+  return rates;
 }
 
 /** A number as people read it. */

@@ -26,7 +26,7 @@ function ask(
   try {
     const answer: unknown = detector.judge(statistics, settings);
     catchLater(answer, failed);
-    return findingsIn(answer, detector.name, new Set(statistics.map(({ backend }) => backend)));
+    return findingsIn(answer, detector.name, statistics);
   } catch (error) {
     failed(error);
     return [];
@@ -34,8 +34,11 @@ function ask(
 }
 
 /** @throws TypeError if any of it is no outlier among those that were asked about */
-function findingsIn(answer: unknown, kind: string, known: ReadonlySet<unknown>): readonly Finding[] {
+function findingsIn(answer: unknown, kind: string, statistics: readonly BackendStatistics[]): readonly Finding[] {
   if (!Array.isArray(answer)) throw new TypeError(`judge must return a list of outliers, not ${String(answer)}`);
+  // Mostly there are none, and then nobody need be looked up.
+  if (answer.length === 0) return answer;
+  const known = new Set<unknown>(statistics.map(({ backend }) => backend));
   return answer.map((outlier: Partial<Outlier> | null | undefined) => {
     if (!known.has(outlier?.backend))
       throw new TypeError("an outlier must be one of the backends that it was asked about");

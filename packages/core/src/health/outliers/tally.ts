@@ -12,12 +12,17 @@ export const LOCAL_ORIGIN_FAILURES = 1;
 const SUCCESSES = 2;
 const FAILURES = 3;
 const LOCAL_FAILURES = 4;
-/** Where the latencies of each kind begin: count, sum, sum of logarithms. */
-const LATENCY: Readonly<Record<RequestKind, number>> = { request: 5, connection: 8 };
-const CELLS = 11;
+/** Where the latencies of each kind begin: count, sum, product, logarithms of earlier products. */
+const REQUESTS = 5;
+const CONNECTIONS = 9;
+const CELLS = 13;
 
-/** Below that nobody notices a difference, and 0 has no logarithm. */
+/** Below a tenth nobody notices a difference, and 0 has no logarithm; above eleven days nobody waits. */
 const LEAST_MS = 0.1;
+const MOST_MS = 1e9;
+/** A product is turned into its logarithm before another factor could take it out of the range of numbers. */
+const LARGEST_PRODUCT = 1e290;
+const SMALLEST_PRODUCT = 1e-290;
 
 export function tallyOf(member: Member): Float64Array {
   member.tally ??= new Float64Array(CELLS);
@@ -39,10 +44,16 @@ export function isLocal({ origin, outcome }: Report): boolean {
 export function countSuccess(tally: Float64Array, kind: RequestKind, latencyMs: number): void {
   add(tally, SUCCESSES, 1);
   if (!(latencyMs >= 0)) return;
-  const at = LATENCY[kind];
+  const at = kind === "request" ? REQUESTS : CONNECTIONS;
   add(tally, at, 1);
   add(tally, at + 1, latencyMs);
-  add(tally, at + 2, Math.log(latencyMs < LEAST_MS ? LEAST_MS : latencyMs));
+  // The mean of logarithms is the logarithm of the product: one of them for hundreds of latencies.
+  const product = (tally[at + 2] || 1) * Math.min(Math.max(latencyMs, LEAST_MS), MOST_MS);
+  tally[at + 2] = product;
+  if (product > LARGEST_PRODUCT || product < SMALLEST_PRODUCT) {
+    add(tally, at + 3, Math.log(product));
+    tally[at + 2] = 1;
+  }
 }
 
 export function countFailure(tally: Float64Array, local: boolean): void {
@@ -58,7 +69,7 @@ export function takeStatistics(member: Member): BackendStatistics | undefined {
   const failures = tally[FAILURES] ?? 0;
   if (successes + failures === 0) return undefined;
   const localOriginFailures = tally[LOCAL_FAILURES] ?? 0;
-  const latency = { request: latencyOf(tally, LATENCY.request), connection: latencyOf(tally, LATENCY.connection) };
+  const latency = { request: latencyOf(tally, REQUESTS), connection: latencyOf(tally, CONNECTIONS) };
   tally.fill(0, SUCCESSES);
   return { backend: member, successes, failures, localOriginFailures, latency };
 }
@@ -68,5 +79,6 @@ const NO_LATENCY: LatencyStatistics = { count: 0, meanMs: 0, typicalMs: 0 };
 function latencyOf(tally: Float64Array, at: number): LatencyStatistics {
   const count = tally[at] ?? 0;
   if (count === 0) return NO_LATENCY;
-  return { count, meanMs: (tally[at + 1] ?? 0) / count, typicalMs: Math.exp((tally[at + 2] ?? 0) / count) };
+  const logarithms = (tally[at + 3] ?? 0) + Math.log(tally[at + 2] ?? 1);
+  return { count, meanMs: (tally[at + 1] ?? 0) / count, typicalMs: Math.exp(logarithms / count) };
 }
