@@ -16,7 +16,7 @@ export function group<T>(
 }
 
 /** The record `base` with those of `wanted` that are given in `input`, checked. */
-export function fill<T extends object>(
+export function fillIn<T extends object>(
   check: OptionCheck,
   path: string,
   input: Record<string, unknown>,

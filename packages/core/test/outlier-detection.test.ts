@@ -3,6 +3,7 @@ import {
   type Balancer,
   type Detector,
   failurePercentage,
+  type LatencyStatistics,
   latencyOutliers,
   type OutlierDetectionOptions,
   outlierDetection,
@@ -190,15 +191,15 @@ describe("an interval", () => {
   });
 });
 
-describe("latency", () => {
-  async function serve(balancer: Balancer, id: string, latencyMs: number, times = 100, kind?: "connection") {
-    for (let time = 0; time < times; time++) {
-      const lease = balancer.tryAcquire({ pinned: id, ...(kind === undefined ? {} : { kind }) });
-      lease?.settle({ outcome: "success", latencyMs });
-      lease?.release();
-    }
+async function serve(balancer: Balancer, id: string, latencyMs: number, times = 100, kind?: "connection") {
+  for (let time = 0; time < times; time++) {
+    const lease = balancer.tryAcquire({ pinned: id, ...(kind === undefined ? {} : { kind }) });
+    lease?.settle({ outcome: "success", latencyMs });
+    lease?.release();
   }
+}
 
+describe("latency", () => {
   test("of a backend far slower than the others ejects it; what only `observe` knows says nothing of it", async () => {
     const { balancer, clock } = fleet(5, { detectors: [latencyOutliers()] }, { strategy: roundRobin() });
     const events = record(balancer, "backendEjected");
@@ -233,6 +234,28 @@ describe("latency", () => {
     await clock.advance(INTERVAL_MS);
     reportTo(balancer, "b", OK);
     expect(ejected(balancer)).toEqual(["a"]);
+  });
+
+  test.each<[string, number, number]>([
+    ["thousands of seconds", 10_000, 10_000],
+    ["thousands of nothing", 0, 0.1],
+    ["an absurd one", 1e300, 1e9],
+  ])("of %s is a number all the same", async (_, latencyMs, typicalMs) => {
+    const seen: LatencyStatistics[] = [];
+    const spy: Detector = {
+      name: "spy",
+      judge: (backends) => {
+        seen.push(...backends.map(({ latency }) => latency.request));
+        return [];
+      },
+    };
+    const { balancer, clock } = fleet(1, { detectors: [spy] });
+    await serve(balancer, "a", latencyMs, 3_000);
+    await clock.advance(INTERVAL_MS);
+    reportTo(balancer, "a", OK);
+    expect(seen).toHaveLength(1);
+    expect(seen[0]?.count).toBe(3_000);
+    expect(seen[0]?.typicalMs).toBeCloseTo(typicalMs, -Math.log10(typicalMs) + 6);
   });
 
   test("that this process spent on itself is taken off", async () => {

@@ -11,25 +11,25 @@ import { describe, expect, test } from "vitest";
 import { attempts, ejected, FAILED, fleet, INTERVAL_MS, OK, reportTo } from "./support/fleet.ts";
 import { record, settle } from "./support/world.ts";
 
-describe("a detector of a user", () => {
-  const busy = (): { balancer: Balancer; sweep: () => Promise<void>; failures: () => unknown[] } & {
-    with: (detector: unknown) => void;
-  } => {
-    const { balancer, clock } = fleet(5, {});
-    const failed = record(balancer, "callbackFailed");
-    return {
-      balancer,
-      with: (detector) => balancer.configure({ ejection: outlierDetection({ detectors: [detector as Detector] }) }),
-      sweep: async () => {
-        attempts(balancer, 50, 50, 50, 50, 50);
-        await clock.advance(INTERVAL_MS);
-        reportTo(balancer, "a", OK);
-        await settle();
-      },
-      failures: () => failed.map(({ record: { where, error } }) => [where, String(error)]),
-    };
+const busy = (): { balancer: Balancer; sweep: () => Promise<void>; failures: () => unknown[] } & {
+  with: (detector: unknown) => void;
+} => {
+  const { balancer, clock } = fleet(5, {});
+  const failed = record(balancer, "callbackFailed");
+  return {
+    balancer,
+    with: (detector) => balancer.configure({ ejection: outlierDetection({ detectors: [detector as Detector] }) }),
+    sweep: async () => {
+      attempts(balancer, 50, 50, 50, 50, 50);
+      await clock.advance(INTERVAL_MS);
+      reportTo(balancer, "a", OK);
+      await settle();
+    },
+    failures: () => failed.map(({ record: { where, error } }) => [where, String(error)]),
   };
+};
 
+describe("a detector of a user", () => {
   test("is asked as a method of its own, and ejects by its own rule", async () => {
     const it = busy();
     class Unlucky implements Detector {

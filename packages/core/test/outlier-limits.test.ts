@@ -91,24 +91,25 @@ describe("the limit", () => {
   });
 });
 
-describe("chance", () => {
-  async function outOf100(enforcingPercent: number, random = createRandom(7)) {
-    const detector = failurePercentage({ requestVolume: 1, minBackends: 1, enforcingPercent });
-    const { balancer, clock } = world(
-      Array.from({ length: 100 }, (_, index) => ({ id: `${index}`, url: `http://b${index}.test` })),
-      {
-        ejection: outlierDetection({ consecutiveFailures: false, detectors: [detector] }),
-        panicThreshold: 0,
-        random,
-      },
-    );
-    for (let index = 0; index < 100; index++) reportTo(balancer, `${index}`, FAILED);
-    await clock.advance(INTERVAL_MS);
-    const skipped = record(balancer, "ejectionSkipped");
-    reportTo(balancer, "0", FAILED);
-    return { out: ejected(balancer).length, skipped: skipped.map((event) => event.record.because) };
-  }
+/** A hundred backends fail: who is out, and why the others are not. */
+async function outOf100(enforcingPercent: number, random = createRandom(7)) {
+  const detector = failurePercentage({ requestVolume: 1, minBackends: 1, enforcingPercent });
+  const { balancer, clock } = world(
+    Array.from({ length: 100 }, (_, index) => ({ id: `${index}`, url: `http://b${index}.test` })),
+    {
+      ejection: outlierDetection({ consecutiveFailures: false, detectors: [detector] }),
+      panicThreshold: 0,
+      random,
+    },
+  );
+  for (let index = 0; index < 100; index++) reportTo(balancer, `${index}`, FAILED);
+  await clock.advance(INTERVAL_MS);
+  const skipped = record(balancer, "ejectionSkipped");
+  reportTo(balancer, "0", FAILED);
+  return { out: ejected(balancer).length, skipped: skipped.map((event) => event.record.because) };
+}
 
+describe("chance", () => {
   test("of 0, 50 and 100 %", async () => {
     expect((await outOf100(0)).out).toBe(0);
     expect((await outOf100(0, createRandom(8))).skipped).toEqual(Array.from({ length: 100 }, () => "enforcing"));

@@ -22,7 +22,7 @@ const someId = fc.constantFrom(...IDS);
 const someReport = fc.constantFrom(...Object.keys(REPORTS));
 
 test("statistics are what a naive count of the interval says", async () => {
-  const step = fc.record({
+  const someStep = fc.record({
     id: someId,
     report: someReport,
     kind: fc.constantFrom("request", "connection"),
@@ -30,7 +30,7 @@ test("statistics are what a naive count of the interval says", async () => {
     waitMs: fc.constantFrom(0, 1, 500, 3_000, 12_000),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+    fc.asyncProperty(fc.array(someStep, { maxLength: 80 }), async (steps) => {
       const judged: unknown[] = [];
       const expected: unknown[] = [];
       const spy: Detector = {
@@ -61,6 +61,9 @@ test("statistics are what a naive count of the interval says", async () => {
   );
 });
 
+const mean = (values: readonly number[]) =>
+  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+
 function naive(steps: readonly { id: string; report: string; kind: string; latencyMs: number }[]): unknown[] {
   return IDS.flatMap((id) => {
     const own = steps.filter((step) => step.id === id);
@@ -69,8 +72,6 @@ function naive(steps: readonly { id: string; report: string; kind: string; laten
     if (successes.length + failures.length === 0) return [];
     const latency = (kind: string) => {
       const times = successes.filter((step) => step.kind === kind).map(({ latencyMs }) => latencyMs);
-      const mean = (values: readonly number[]) =>
-        values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
       const typicalMs = times.length === 0 ? 0 : Math.exp(mean(times.map((ms) => Math.log(Math.max(ms, 0.1)))));
       return { count: times.length, meanMs: expect.closeTo(mean(times), 6), typicalMs: expect.closeTo(typicalMs, 6) };
     };
@@ -126,7 +127,7 @@ test("failures in a row are what a naive scan of the history says", () => {
 });
 
 test("never are more out than the limit allows, whoever gives cause, and whatever returns, leaves and joins", async () => {
-  const step = fc.oneof(
+  const someStep = fc.oneof(
     fc.record({
       do: fc.constant("report" as const),
       id: someId,
@@ -138,7 +139,7 @@ test("never are more out than the limit allows, whoever gives cause, and whateve
   );
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { maxLength: 60 }),
+      fc.array(someStep, { maxLength: 60 }),
       fc.integer({ min: 0, max: 100 }),
       fc.constantFrom("envoy" as const, "grpc" as const),
       fc.boolean(),

@@ -1,4 +1,4 @@
-import { fill, group } from "../option-group.ts";
+import { fillIn, group } from "../option-group.ts";
 import { type Expected, expected, type OptionCheck } from "../options.ts";
 import type { OutlierDetection } from "./outliers/detection.ts";
 
@@ -63,7 +63,7 @@ export function resolveEjection(
   return group(check, "ejection", value, base, Object.keys(DEFAULT_EJECTION), (input) => {
     const from = base ?? DEFAULT_EJECTION;
     const positive = expected.number({ above: 0 });
-    const settings = fill(check, "ejection", input, from, {
+    const settings = fillIn(check, "ejection", input, from, {
       consecutiveFailures: inRow,
       baseMs: positive,
       maxMs: positive,

@@ -245,12 +245,13 @@ describe("a backend on probation", () => {
   });
 });
 
-describe("growth", () => {
-  const ejections = (settings: Partial<EjectionSettings>, count: number): number[] => {
-    const subject = new Subject(settings);
-    return [subject.eject(0), ...Array.from({ length: count - 1 }, () => subject.failProbe())];
-  };
+/** The times of so many ejections, each after a test that failed. */
+const ejections = (settings: Partial<EjectionSettings>, count: number): number[] => {
+  const subject = new Subject(settings);
+  return [subject.eject(0), ...Array.from({ length: count - 1 }, () => subject.failProbe())];
+};
 
+describe("growth", () => {
   it("exponential: base · 2ⁿ⁻¹, as the default", () => {
     expect(ejections({ growth: "exponential" }, 4)).toEqual([5_000, 10_000, 20_000, 40_000]);
     expect(DEFAULT_EJECTION.growth).toBe("exponential");

@@ -1,4 +1,4 @@
-import { fill, group } from "../option-group.ts";
+import { fillIn, group } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
 
 /** How a backend that comes back from an ejection, or joins others that were there before, gets to its share. */
@@ -29,7 +29,7 @@ export function resolveSlowStart(
 ): SlowStartSettings | undefined {
   const positive = expected.number({ above: 0 });
   return group(check, "slowStart", value, base, Object.keys(DEFAULT_SLOW_START), (input) =>
-    fill(check, "slowStart", input, base ?? DEFAULT_SLOW_START, {
+    fillIn(check, "slowStart", input, base ?? DEFAULT_SLOW_START, {
       windowMs: positive,
       aggression: positive,
       minWeight: expected.number({ above: 0, max: 1 }),

@@ -33,6 +33,12 @@ function statistics(
 const rates = (...percents: readonly number[]): BackendStatistics[] =>
   statistics(...percents.map((ok) => ({ ok, failed: 100 - ok })));
 
+/** Typical latencies of 100 successes each. */
+const took = (...times: readonly number[]): BackendStatistics[] => statistics(...times.map((ms) => ({ ok: 100, ms })));
+
+/** Of one zone and priority. */
+const place = (zone: string, ms: number, priority = 0) => ({ ok: 100, ms, zone, priority });
+
 const judge = (detector: Detector, given: readonly BackendStatistics[], settings = DEFAULT_DETECTION): string[] =>
   detector.judge(given, settings).map(({ backend }) => backend.id);
 
@@ -194,10 +200,6 @@ describe("the origin of failures", () => {
 });
 
 describe("latency outliers", () => {
-  /** Typical latencies of 100 successes each. */
-  const took = (...times: readonly number[]): BackendStatistics[] =>
-    statistics(...times.map((ms) => ({ ok: 100, ms })));
-
   it("are those beyond three times the median, worst first", () => {
     const outliers = latencyOutliers().judge(took(100, 90, 301, 900, 100, 110, 100), DEFAULT_DETECTION);
     expect(outliers.map(({ backend, reason }) => `${backend.id}: ${reason}`)).toEqual([
@@ -235,7 +237,6 @@ describe("latency outliers", () => {
   });
 
   it("are looked for within a priority and zone: the way there is nobody's fault", () => {
-    const place = (zone: string, ms: number, priority = 0) => ({ ok: 100, ms, zone, priority });
     const near = Array.from({ length: 6 }, () => place("near", 2));
     const far = Array.from({ length: 5 }, () => place("far", 80));
     expect(judge(latencyOutliers(), statistics(...near, ...far))).toEqual([]);

@@ -1,12 +1,12 @@
-import { fill } from "../../option-group.ts";
+import { fillIn } from "../../option-group.ts";
 import { expected, OptionCheck } from "../../options.ts";
 import type { Detector } from "./detector.ts";
 import {
   count,
   type FailureOrigin,
   type FailureRateOptions,
+  failureOrigin,
   nameFor,
-  origin,
   ratesOf,
   shown,
 } from "./failure-rates.ts";
@@ -40,13 +40,13 @@ const DEFAULTS = {
 export function failurePercentage(options: FailurePercentageOptions = {}): Detector {
   const check = new OptionCheck();
   const input = check.record("", options, Object.keys(DEFAULTS)) ?? {};
-  const { threshold, equality, requestVolume, minBackends, ...settings } = fill(check, "", input, DEFAULTS, {
+  const { threshold, equality, requestVolume, minBackends, ...settings } = fillIn(check, "", input, DEFAULTS, {
     minBackends: count,
     requestVolume: count,
     threshold: percent,
     equality: expected.oneOf([">=", ">"]),
     enforcingPercent: percent,
-    origin,
+    origin: failureOrigin,
   });
   check.throwIfAny("failurePercentage");
   const sign = equality === ">=" ? "≥" : ">";

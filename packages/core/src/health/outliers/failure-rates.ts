@@ -27,7 +27,7 @@ export interface FailureRate extends Pick<BackendStatistics, "backend"> {
 }
 
 export const count: Expected<number> = expected.integer({ min: 1 });
-export const origin: Expected<FailureOrigin | undefined> = expected.oneOf(["all", "backend", "local"]);
+export const failureOrigin: Expected<FailureOrigin | undefined> = expected.oneOf(["all", "backend", "local"]);
 
 /** The name of a detector, which tells apart what it looks at. */
 export function nameFor(name: string, origin: FailureOrigin | undefined): string {

@@ -1,5 +1,5 @@
 import type { RequestKind } from "../../backend.ts";
-import { fill } from "../../option-group.ts";
+import { fillIn } from "../../option-group.ts";
 import { expected, OptionCheck } from "../../options.ts";
 import type { BackendStatistics, Detector, Outlier } from "./detector.ts";
 import { count, shown } from "./failure-rates.ts";
@@ -43,7 +43,7 @@ const DEFAULTS = {
 export function latencyOutliers(options: LatencyOutliersOptions = {}): Detector {
   const check = new OptionCheck();
   const input = check.record("", options, Object.keys(DEFAULTS)) ?? {};
-  const settings = fill(check, "", input, DEFAULTS, {
+  const settings = fillIn(check, "", input, DEFAULTS, {
     factor: expected.number({ above: 1 }),
     floorMs: expected.number({ min: 0 }),
     // Of two, each is as far from the middle as the other.

@@ -1,15 +1,15 @@
-import { fill } from "../../option-group.ts";
+import { fillIn } from "../../option-group.ts";
 import { type Expected, expected, type OptionCheck } from "../../options.ts";
 import { type EjectionOptions, inRow } from "../ejection-settings.ts";
 import type { Detector } from "./detector.ts";
 
 /** Which failures in a row eject, by the name of the option that says how many. */
-export const CONSECUTIVE_KINDS = [
+const CONSECUTIVE_KINDS = [
   "consecutiveFailures",
   "consecutiveGatewayFailures",
   "consecutiveLocalOriginFailures",
 ] as const;
-export type ConsecutiveKind = (typeof CONSECUTIVE_KINDS)[number];
+type ConsecutiveKind = (typeof CONSECUTIVE_KINDS)[number];
 
 /** Everything that `ejection` takes, and other causes of ejections and limits to them. */
 export interface OutlierDetectionOptions extends Omit<EjectionOptions, "detection"> {
@@ -73,7 +73,7 @@ export type GivenDetection = Partial<Omit<OutlierDetectionSettings, "enforcing">
 
 /** Those of the options that are given, checked. */
 export function checkDetection(check: OptionCheck, input: Record<string, unknown>): GivenDetection {
-  const given = fill<GivenDetection>(
+  const given = fillIn<GivenDetection>(
     check,
     "",
     input,
@@ -120,7 +120,7 @@ function checkDetectors(check: OptionCheck, value: unknown): readonly Detector[]
 
 function checkEnforcing(check: OptionCheck, value: unknown): Partial<OutlierDetectionSettings["enforcing"]> {
   const input = check.record("enforcing", value, CONSECUTIVE_KINDS) ?? {};
-  return fill<Partial<OutlierDetectionSettings["enforcing"]>>(
+  return fillIn<Partial<OutlierDetectionSettings["enforcing"]>>(
     check,
     "enforcing",
     input,

@@ -1,4 +1,4 @@
-import { fill } from "../../option-group.ts";
+import { fillIn } from "../../option-group.ts";
 import { expected, OptionCheck } from "../../options.ts";
 import type { Detector, Outlier } from "./detector.ts";
 import {
@@ -6,8 +6,8 @@ import {
   type FailureOrigin,
   type FailureRate,
   type FailureRateOptions,
+  failureOrigin,
   nameFor,
-  origin,
   ratesOf,
   shown,
 } from "./failure-rates.ts";
@@ -45,12 +45,12 @@ const ROUNDING = 1e-9;
 export function successRate(options: SuccessRateOptions = {}): Detector {
   const check = new OptionCheck();
   const input = check.record("", options, Object.keys(DEFAULTS)) ?? {};
-  const settings = fill(check, "", input, DEFAULTS, {
+  const settings = fillIn(check, "", input, DEFAULTS, {
     minBackends: count,
     requestVolume: count,
     stdevFactor: expected.number({ min: 0 }),
     enforcingPercent: percent,
-    origin,
+    origin: failureOrigin,
   });
   check.throwIfAny("successRate");
   return {
