@@ -14,15 +14,16 @@ import { describe, expect, test } from "vitest";
 import { attempts, ejected, FAILED, fleet, GATEWAY, INTERVAL_MS, LOCAL, OK, reportTo } from "./support/fleet.ts";
 import { one, record, refused, settle, watch, world } from "./support/world.ts";
 
-const inRow = (kind: string, detection: OutlierDetectionOptions) => {
-  const { balancer } = fleet(2, detection);
+/** Two backends, and the kinds of the ejections so far. */
+const inRow = (detection: OutlierDetectionOptions) => {
+  const { balancer, clock } = fleet(2, detection);
   const events = record(balancer, "backendEjected");
-  return { balancer, kinds: () => events.map((event) => event.record.kind), kind };
+  return { balancer, clock, kinds: () => events.map((event) => event.record.kind) };
 };
 
 describe("failures in a row", () => {
   test("gateway failures: 502, 503, 504 and those of local origin; any other failure ends their row", () => {
-    const { balancer, kinds } = inRow("gateway", { consecutiveGatewayFailures: 3 });
+    const { balancer, kinds } = inRow({ consecutiveGatewayFailures: 3 });
     for (const report of [GATEWAY, GATEWAY, FAILED, GATEWAY, { ...GATEWAY, status: 502 }])
       reportTo(balancer, "a", report);
     expect(kinds()).toEqual([]);
@@ -35,7 +36,7 @@ describe("failures in a row", () => {
   });
 
   test("failures of local origin: any answer ends their row", () => {
-    const { balancer, kinds } = inRow("local", { consecutiveLocalOriginFailures: 3 });
+    const { balancer, kinds } = inRow({ consecutiveLocalOriginFailures: 3 });
     for (const report of [LOCAL, LOCAL, FAILED, LOCAL, { outcome: "unreached" } as const])
       reportTo(balancer, "a", report);
     expect(kinds()).toEqual([]);
@@ -44,7 +45,7 @@ describe("failures in a row", () => {
   });
 
   test("split: those of local origin count for themselves alone, and say nothing of rows of answers", () => {
-    const { balancer, kinds } = inRow("split", {
+    const { balancer, kinds } = inRow({
       consecutiveFailures: 4,
       consecutiveGatewayFailures: 3,
       consecutiveLocalOriginFailures: 6,
@@ -82,10 +83,32 @@ describe("failures in a row", () => {
   });
 
   test("the narrower kind names the ejection where two are reached at once", () => {
-    const { balancer, kinds } = inRow("both", { consecutiveFailures: 3, consecutiveGatewayFailures: 3 });
+    const { balancer, kinds } = inRow({ consecutiveFailures: 3, consecutiveGatewayFailures: 3 });
     reportTo(balancer, "a", GATEWAY, 3);
     expect(kinds()).toEqual(["consecutiveGatewayFailures"]);
     expect(one(balancer, "a").ejections).toBe(1);
+  });
+
+  test("go on over the end of an interval, and begin anew when an operator acquits the backend", async () => {
+    const { balancer, clock, kinds } = inRow({ consecutiveGatewayFailures: 3, detectors: [failurePercentage()] });
+    reportTo(balancer, "a", GATEWAY, 2);
+    reportTo(balancer, "b", GATEWAY, 2);
+    await clock.advance(INTERVAL_MS);
+    reportTo(balancer, "a", GATEWAY);
+    expect(kinds()).toEqual(["consecutiveGatewayFailures"]);
+    balancer.enable("b");
+    reportTo(balancer, "b", GATEWAY, 2);
+    expect(kinds()).toHaveLength(1);
+  });
+
+  test("don't count on probation: there one failed test is enough, and is called so", async () => {
+    const { balancer, clock, kinds } = inRow({ consecutiveGatewayFailures: 1 });
+    reportTo(balancer, "a", GATEWAY);
+    await clock.advance(5_000);
+    expect(one(balancer, "a").health).toBe("probation");
+    reportTo(balancer, "a", GATEWAY);
+    expect(kinds()).toEqual(["consecutiveGatewayFailures", "failedTest"]);
+    expect(balancer.explain().backends[0]?.ejection).toBe("failed its test: 503");
   });
 
   test("counts begin anew after an ejection", async () => {
@@ -153,6 +176,29 @@ describe("an interval", () => {
         ["b", 1, 0],
       ],
     ]);
+  });
+
+  test("does not hear of attempts that began before an ejection and ended after it", async () => {
+    const seen: unknown[] = [];
+    const spy: Detector = {
+      name: "spy",
+      judge: (backends) => {
+        seen.push(...backends.map(({ backend, successes, failures }) => [backend.id, successes, failures]));
+        return [];
+      },
+    };
+    const { balancer, clock } = fleet(2, { consecutiveFailures: 3, detectors: [spy], baseMs: 1_000 });
+    const slow = balancer.tryAcquire({ pinned: "a" });
+    reportTo(balancer, "a", FAILED, 3);
+    await clock.advance(1_000);
+    balancer.snapshot();
+    reportTo(balancer, "a", OK);
+    slow?.settle(FAILED);
+    slow?.release();
+    reportTo(balancer, "a", OK, 2);
+    await clock.advance(INTERVAL_MS);
+    reportTo(balancer, "b", OK);
+    expect(seen).toEqual([["a", 2, 0]]);
   });
 
   test("may have another length, at once", async () => {
@@ -231,6 +277,8 @@ describe("latency", () => {
     const { balancer, clock } = fleet(5, { detectors: [latencyOutliers({ kind: "connection" })] });
     for (const id of ["a", "b", "c", "d", "e"]) await serve(balancer, id, id === "b" ? 500 : 5);
     for (const id of ["a", "b", "c", "d", "e"]) await serve(balancer, id, id === "a" ? 500 : 5, 100, "connection");
+    // Whose checks are reported, but not how long they took.
+    reportTo(balancer, "a", OK, 1_000);
     await clock.advance(INTERVAL_MS);
     reportTo(balancer, "b", OK);
     expect(ejected(balancer)).toEqual(["a"]);

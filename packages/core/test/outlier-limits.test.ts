@@ -125,6 +125,12 @@ describe("chance", () => {
     expect((await outOf100(50, constantRandom(0.499))).out).toBe(100);
   });
 
+  test("not enforced, failures in a row begin anew like the others", () => {
+    const { balancer } = fleet(1, { consecutiveFailures: 3, enforcing: { consecutiveFailures: 0 } });
+    reportTo(balancer, "a", FAILED, 7);
+    expect(one(balancer, "a")).toMatchObject({ health: "healthy", ejectionsSkipped: 2 });
+  });
+
   test("per kind of failures in a row: a kind that is not enforced counts anew, and leaves the others to theirs", () => {
     const { balancer } = fleet(2, {
       consecutiveFailures: 5,

@@ -115,7 +115,7 @@ function checkDetectors(check: OptionCheck, value: unknown): readonly Detector[]
     if (names.has(name)) check.problem(`${path}.name`, name, "a name that nothing else has");
     names.add(name);
   }
-  return list ?? [];
+  return [...(list ?? [])];
 }
 
 function checkEnforcing(check: OptionCheck, value: unknown): Partial<OutlierDetectionSettings["enforcing"]> {
