@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createBalancer } from "./balancer.ts";
 import type { BalancerOptions } from "./contract.ts";
 import { FairleadError } from "./errors.ts";
+import { DEFAULT_EJECTION } from "./health/ejection-settings.ts";
 import { createRandom } from "./random.ts";
 import { leastRequest } from "./strategy/least-request.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
@@ -232,7 +233,7 @@ describe("options that change later", () => {
     const balancer = create();
     balancer.configure({ ejection: { baseMs: 1_000 }, retry: { limit: 5 } });
     balancer.configure({ ejection: { jitter: 0 } });
-    expect(balancer.settings.ejection).toEqual({ consecutiveFailures: 5, baseMs: 1_000, maxMs: 300_000, jitter: 0 });
+    expect(balancer.settings.ejection).toEqual({ ...DEFAULT_EJECTION, baseMs: 1_000, jitter: 0 });
     expect(balancer.settings.retry).toMatchObject({ limit: 5, delayMs: 25 });
   });
 

@@ -89,6 +89,20 @@ export type { CheckSchedule } from "./health/check/schedule.ts";
 export type { StatusExpectation } from "./health/check/statuses.ts";
 export type { EjectionOptions } from "./health/ejection-settings.ts";
 export type { Finding, Health } from "./health/health.ts";
+// Passive health.
+export type { OutlierDetection } from "./health/outliers/detection.ts";
+export type {
+  BackendStatistics,
+  Detector,
+  LatencyStatistics,
+  Outlier,
+} from "./health/outliers/detector.ts";
+export { type FailurePercentageOptions, failurePercentage } from "./health/outliers/failure-percentage.ts";
+export type { FailureOrigin, FailureRateOptions } from "./health/outliers/failure-rates.ts";
+export { type LatencyOutliersOptions, latencyOutliers } from "./health/outliers/latency-outliers.ts";
+export { outlierDetection } from "./health/outliers/outlier-detection.ts";
+export type { OutlierDetectionOptions, OutlierDetectionSettings } from "./health/outliers/outlier-settings.ts";
+export { type SuccessRateOptions, successRate } from "./health/outliers/success-rate.ts";
 export type { SlowStartOptions } from "./health/slow-start-settings.ts";
 export type { MembershipOptions } from "./membership/membership-settings.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
@@ -114,6 +128,7 @@ export type { BackendExplanation, PickExplanation, TierExplanation } from "./tel
 export type {
   BackendSnapshot,
   BalancerSnapshot,
+  EjectionSnapshot,
   Json,
   TableSnapshot,
   TelemetrySection,

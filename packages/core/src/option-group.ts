@@ -1,4 +1,4 @@
-import { expected, type OptionCheck } from "./options.ts";
+import { type Expected, expected, type OptionCheck } from "./options.ts";
 
 /** A group of options that `false` turns off: off, left as it was, or its record for `fill`. */
 export function group<T>(
@@ -27,4 +27,20 @@ export function switchable<T>(
   if (value === undefined) return base;
   if (value === false) return undefined;
   return check.required(path, value, expected.having<T>(method, `false, or a value such as ${example}`)) ?? base;
+}
+
+/** The record `base` with those of `wanted` that are given in `input`, checked. */
+export function fillIn<T extends object>(
+  check: OptionCheck,
+  path: string,
+  input: Record<string, unknown>,
+  base: T,
+  wanted: { readonly [Key in keyof T]?: Expected<T[Key]> },
+): T {
+  const given: Record<string, unknown> = {};
+  for (const [key, expects] of Object.entries<Expected<unknown> | undefined>(wanted)) {
+    const value = expects && check.optional(path === "" ? key : `${path}.${key}`, input[key], expects);
+    if (value !== undefined) given[key] = value;
+  }
+  return { ...base, ...given };
 }

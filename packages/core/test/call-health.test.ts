@@ -69,12 +69,17 @@ describe("failures in a row", () => {
       {
         upstream: "orders",
         backend: "a",
-        reason: expect.stringContaining("UND_ERR_SOCKET"),
+        kind: "consecutiveFailures",
+        reason: "5 failures in a row, the last: UND_ERR_SOCKET",
         untilAt: clock.wallNow() + 5_000,
       },
     ]);
     expect(one(balancer, "a").ejectedUntilAt).toBe(clock.wallNow() + 5_000);
-    expect(balancer.explain().backends[0]).toMatchObject({ admitted: false, reason: "ejected for another 5.0 s" });
+    expect(balancer.explain().backends[0]).toMatchObject({
+      admitted: false,
+      reason: "ejected for another 5.0 s",
+      ejection: "5 failures in a row, the last: UND_ERR_SOCKET",
+    });
   });
 
   test("calls in flight when it is ejected finish as they do, and their verdicts change nothing any more", async () => {

@@ -129,11 +129,11 @@ describe("the types", () => {
   });
 
   test("events carry records, whose times say that they are", () => {
-    expectTypeOf<BalancerEvents["backendEjected"]>()
-      .parameter(0)
-      .toEqualTypeOf<
-        { readonly upstream: string; readonly backend: string } & { readonly reason: string; readonly untilAt: number }
-      >();
+    expectTypeOf<BalancerEvents["backendEjected"]>().parameter(0).toEqualTypeOf<
+      { readonly upstream: string; readonly backend: string; readonly kind: string; readonly reason: string } & {
+        readonly untilAt: number;
+      }
+    >();
     expectTypeOf<BalancerEvents["callbackFailed"]>().parameter(0).toHaveProperty("where").toBeString();
     expectTypeOf<Balancer["on"]>().returns.toEqualTypeOf<() => void>();
     expectTypeOf<Balancer["explain"]>().returns.toEqualTypeOf<PickExplanation>();

@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { scripted } from "../../test/fakes.ts";
+import type { Outcome } from "../call/outcome.ts";
 import { createRandom } from "../random.ts";
 import { Ejection } from "./ejection.ts";
-import type { EjectionSettings } from "./ejection-settings.ts";
+import { DEFAULT_EJECTION, type EjectionSettings } from "./ejection-settings.ts";
 
-const SETTINGS: EjectionSettings = { consecutiveFailures: 3, baseMs: 5_000, maxMs: 300_000, jitter: 0 };
+const FAILURES = 3;
+const SETTINGS: EjectionSettings = { ...DEFAULT_EJECTION, consecutiveFailures: FAILURES, jitter: 0 };
+
+/** Reports an attempt, and ejects where it gives cause. */
+function report(ejection: Ejection, generation: number, outcome: Outcome, nowMs: number, settings: EjectionSettings) {
+  const change = ejection.report(generation, outcome, nowMs, settings);
+  if (change === undefined || change.kind === "returned") return change;
+  return { kind: "ejected", untilMs: ejection.eject(nowMs, settings, change.kind) };
+}
 
 /** One backend's ejection, driven through attempts that are reported at once. */
 class Subject {
@@ -17,12 +26,12 @@ class Subject {
   }
 
   report(outcome: "success" | "failure" | "unreached" | "overload" | "ignored", nowMs: number) {
-    return this.ejection.report(this.ejection.generation, outcome, nowMs, this.settings);
+    return report(this.ejection, this.ejection.generation, outcome, nowMs, this.settings);
   }
 
   /** Fails until ejected; returns for how long. */
   eject(nowMs: number): number {
-    for (let count = 0; count < this.settings.consecutiveFailures; count++) this.report("failure", nowMs);
+    for (let count = 0; count < FAILURES; count++) this.report("failure", nowMs);
     return (this.ejection.untilMs ?? Number.NaN) - nowMs;
   }
 
@@ -46,7 +55,7 @@ class Subject {
 describe("a backend that is in", () => {
   it("is ejected by so many failures in a row, not by one less", () => {
     const ejection = new Ejection(scripted(0.5));
-    const fail = (nowMs: number) => ejection.report(ejection.generation, "failure", nowMs, SETTINGS);
+    const fail = (nowMs: number) => report(ejection, ejection.generation, "failure", nowMs, SETTINGS);
     expect([fail(0), fail(1)]).toEqual([undefined, undefined]);
     expect(ejection.failures).toBe(2);
     expect(fail(2)).toEqual({ kind: "ejected", untilMs: 5_002 });
@@ -236,6 +245,83 @@ describe("a backend on probation", () => {
   });
 });
 
+/** The times of so many ejections, each after a test that failed. */
+const ejections = (settings: Partial<EjectionSettings>, count: number): number[] => {
+  const subject = new Subject(settings);
+  return [subject.eject(0), ...Array.from({ length: count - 1 }, () => subject.failProbe())];
+};
+
+describe("growth", () => {
+  it("exponential: base · 2ⁿ⁻¹, as the default", () => {
+    expect(ejections({ growth: "exponential" }, 4)).toEqual([5_000, 10_000, 20_000, 40_000]);
+    expect(DEFAULT_EJECTION.growth).toBe("exponential");
+  });
+
+  it("linear: base · n, as in Envoy", () => {
+    expect(ejections({ growth: "linear", maxMs: 22_000 }, 6)).toEqual([5_000, 10_000, 15_000, 20_000, 22_000, 22_000]);
+  });
+
+  it("fixed: always base, and nothing to forgive afterwards", () => {
+    expect(ejections({ growth: "fixed", baseMs: 60_000 }, 4)).toEqual([60_000, 60_000, 60_000, 60_000]);
+    const subject = new Subject({ growth: "fixed" });
+    subject.eject(0);
+    for (let round = 0; round < 20; round++) subject.failProbe();
+    // Had there been growth, it would show now.
+    const nowMs = subject.comeBack();
+    expect(subject.ejection.eject(nowMs, SETTINGS, "again") - nowMs).toBe(5_000);
+  });
+
+  it("ends where the maximum is reached, so that one interval in play shortens the next ejection", () => {
+    const subject = new Subject({ maxMs: 20_000 });
+    subject.eject(0);
+    for (let count = 0; count < 50; count++) subject.failProbe();
+    expect(subject.eject(subject.comeBack() + 10_000)).toBe(10_000);
+  });
+
+  it("is forgiven step by step, per interval in play", () => {
+    const subject = new Subject({ intervalMs: 2_000, growth: "linear" });
+    subject.eject(0);
+    for (let count = 0; count < 4; count++) subject.failProbe();
+    // The sixth would be 30 s; four intervals have passed.
+    expect(subject.eject(subject.comeBack() + 8_999)).toBe(10_000);
+  });
+});
+
+describe("a backend that is passed", () => {
+  it("is back from its ejection, and hears nothing of attempts from before", () => {
+    const subject = new Subject();
+    subject.eject(0);
+    const { generation } = subject.ejection;
+    expect(subject.ejection.pass(1_000)).toBe(true);
+    expect([subject.ejection.suspect, subject.ejection.reason]).toEqual([false, undefined]);
+    expect(subject.ejection.report(generation, "failure", 1_001, SETTINGS)).toBeUndefined();
+  });
+
+  it("is back from probation too, and keeps what its next ejection has coming", () => {
+    const subject = onProbation();
+    expect(subject.ejection.pass(5_000)).toBe(true);
+    expect(subject.eject(5_001)).toBe(10_000);
+  });
+
+  it("and is in already, keeps its failures", () => {
+    const subject = new Subject();
+    subject.report("failure", 0);
+    expect(subject.ejection.pass(1)).toBe(false);
+    expect(subject.ejection.failures).toBe(1);
+  });
+});
+
+describe("the reason", () => {
+  it("is kept until it is back", () => {
+    const subject = onProbation();
+    expect(subject.ejection.reason).toBe("consecutiveFailures");
+    subject.report("failure", 5_000);
+    expect(subject.ejection.reason).toBe("failedTest");
+    subject.comeBack();
+    expect(subject.ejection.reason).toBeUndefined();
+  });
+});
+
 /** One failure, at 1 s. */
 function failing(): Ejection {
   const ejection = new Ejection(scripted(0.5));
@@ -272,6 +358,20 @@ describe("a backend with failures too few for an ejection", () => {
     const ejection = failing();
     ejection.report(0, "success", 2_000, SETTINGS);
     expect(ejection.changesAtMs).toBe(Number.POSITIVE_INFINITY);
+    expect(ejection.expire(1e9, true)).toBe(false);
+  });
+
+  it("has failed in a row if it fails its test", () => {
+    const ejection = failing();
+    ejection.expire(6_000, true);
+    expect(ejection.reason).toBeUndefined();
+    expect(ejection.report(0, "failure", 6_000, SETTINGS)).toEqual({ kind: "consecutiveFailures", failures: 0 });
+  });
+
+  it("is not tested where failures in a row don't count", () => {
+    const ejection = new Ejection(scripted(0.5));
+    for (let count = 0; count < 50; count++)
+      expect(ejection.report(0, "failure", count, { ...SETTINGS, consecutiveFailures: false })).toBeUndefined();
     expect(ejection.expire(1e9, true)).toBe(false);
   });
 });

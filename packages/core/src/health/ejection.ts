@@ -5,21 +5,22 @@ import type { EjectionSettings } from "./ejection-settings.ts";
 /**
  * - `in`: takes calls. After a failure it is in doubt from a moment on, unless it proves itself before.
  * - `ejected`: takes none until its time has passed.
- * - `probation`: ejected or left alone for its time; takes one attempt at a time, whose success brings it back.
+ * - `probation`: ejected (then there is a reason) or left alone for its time; takes one attempt at a time, whose success
+ *   brings it back.
  */
 type State =
   | { readonly kind: "in"; failures: number; doubtAtMs: number; failedAtMs: number }
-  | { readonly kind: "ejected"; readonly untilMs: number }
-  | { readonly kind: "probation" };
+  | { readonly kind: "ejected"; readonly untilMs: number; readonly reason: string }
+  | { readonly kind: "probation"; readonly reason: string | undefined };
 
 function fresh(): State {
   return { kind: "in", failures: 0, doubtAtMs: Number.POSITIVE_INFINITY, failedAtMs: Number.NEGATIVE_INFINITY };
 }
 
-/** What a report changed, for the caller to announce. */
+/** What a report changed, or what it gives cause for: whether an ejection comes of it is decided elsewhere. */
 export type EjectionChange =
-  | { readonly kind: "ejected"; readonly untilMs: number }
   | { readonly kind: "returned" }
+  | { readonly kind: "consecutiveFailures" | "failedTest"; readonly failures: number }
   | undefined;
 
 /** A backend in doubt that is busy is looked at again after this long. */
@@ -27,12 +28,10 @@ const LOOK_AGAIN_MS = 1_000;
 
 /** An unreported test attempt gives its place back after this long: three default attempt timeouts. */
 const PROBE_EXPIRY_MS = 30_000;
-/** A backend that stays in for this long has one doubling of its next ejection forgiven (Envoy's interval). */
-const FORGIVE_AFTER_MS = 10_000;
 
 /**
- * Passive health of one backend: ejects after failures in a row, for a time that doubles, and takes the backend back
- * after one attempt that works. Reports of attempts that began in an earlier state are not heard.
+ * Passive health of one backend: notices failures in a row, keeps the time of an ejection, which grows, and takes the
+ * backend back after one attempt that works. Reports of attempts that began in an earlier state are not heard.
  *
  * Source: Envoy `outlier_detection_impl.cc` (consecutive 5xx, multiplier with decay), Finagle `FailureAccrualFactory`
  * (return by a single probe).
@@ -41,7 +40,7 @@ export class Ejection {
   #state: State = fresh();
   /** Counts changes of state; a report carries the generation that admitted it. */
   generation = 0;
-  /** Doublings that the next ejection has coming. */
+  /** Steps of growth that the next ejection has coming. */
   #level = 0;
   #returnedAtMs = 0;
   #probes = 0;
@@ -70,6 +69,11 @@ export class Ejection {
     return this.#state.kind === "ejected" ? this.#state.untilMs : undefined;
   }
 
+  /** Why it was ejected, until it is back. */
+  get reason(): string | undefined {
+    return this.#state.kind === "in" ? undefined : this.#state.reason;
+  }
+
   get failures(): number {
     return this.#state.kind === "in" ? this.#state.failures : 0;
   }
@@ -91,7 +95,7 @@ export class Ejection {
       return false;
     }
     // Not a new generation: an attempt that was made in panic and is still under way is the test attempt now.
-    this.#state = { kind: "probation" };
+    this.#state = { kind: "probation", reason: this.reason };
     return true;
   }
 
@@ -111,18 +115,41 @@ export class Ejection {
     if (generation === this.generation && this.#probes > 0) this.#probes--;
   }
 
-  /** Takes in the verdict on an attempt that was admitted under `generation`, at `startedAtMs`. */
+  /**
+   * Takes in the verdict on an attempt that was admitted under `generation`, at `startedAtMs`.
+   *
+   * @param counted whether a failure is one of those in a row
+   */
   report(
     generation: number,
     outcome: Outcome,
     nowMs: number,
     settings: EjectionSettings,
     startedAtMs: number = nowMs,
+    counted: boolean = true,
   ): EjectionChange {
     if (generation !== this.generation) return undefined;
     if (outcome === "success") return this.#succeeded(nowMs, startedAtMs);
-    if (outcome === "failure" || outcome === "unreached") return this.#failed(nowMs, settings);
+    if (outcome === "failure" || outcome === "unreached") return this.#failed(nowMs, settings, counted);
     return undefined;
+  }
+
+  /** Takes it out of play. Returns until when. */
+  eject(nowMs: number, settings: EjectionSettings, reason: string): number {
+    if (this.reason === undefined) {
+      const forgiven = Math.floor((nowMs - this.#returnedAtMs) / settings.intervalMs);
+      this.#level = Math.max(0, this.#level - forgiven);
+    }
+    const untilMs = nowMs + this.#duration(settings);
+    // Steps that lengthen nothing would only take time to forgive.
+    if (settings.growth !== "fixed" && this.#grown(settings) < settings.maxMs) this.#level++;
+    this.#become({ kind: "ejected", untilMs, reason });
+    return untilMs;
+  }
+
+  /** It is to be back before its time, or is not ejected after all. Returns whether that changed anything. */
+  pass(nowMs: number): boolean {
+    return this.suspect && this.#succeeded(nowMs, nowMs) !== undefined;
   }
 
   /** Back in, whatever the history. */
@@ -144,27 +171,33 @@ export class Ejection {
     return { kind: "returned" };
   }
 
-  #failed(nowMs: number, settings: EjectionSettings): EjectionChange {
-    if (this.#state.kind === "ejected") return undefined;
-    if (this.#state.kind === "in") {
-      this.#state.failures++;
-      this.#state.failedAtMs = nowMs;
-      if (this.#state.failures < settings.consecutiveFailures) {
-        this.#state.doubtAtMs = nowMs + this.#duration(settings);
-        return undefined;
-      }
-      this.#level = Math.max(0, this.#level - Math.floor((nowMs - this.#returnedAtMs) / FORGIVE_AFTER_MS));
-    }
-    const untilMs = nowMs + this.#duration(settings);
-    this.#level++;
-    this.#become({ kind: "ejected", untilMs });
-    return { kind: "ejected", untilMs };
+  #failed(nowMs: number, settings: EjectionSettings, counted: boolean): EjectionChange {
+    const state = this.#state;
+    if (state.kind === "ejected") return undefined;
+    // One test is enough for who was ejected; who was only in doubt has failed in a row.
+    if (state.kind === "probation")
+      return { kind: state.reason === undefined ? "consecutiveFailures" : "failedTest", failures: 0 };
+    state.failedAtMs = nowMs;
+    const { consecutiveFailures, detection } = settings;
+    if (consecutiveFailures === false) return undefined;
+    // A dry run must not keep calls away in any way.
+    if (detection?.settings.dryRun !== true) state.doubtAtMs = nowMs + this.#duration(settings);
+    if (counted) state.failures++;
+    const { failures } = state;
+    if (failures < consecutiveFailures) return undefined;
+    state.failures = 0;
+    return { kind: "consecutiveFailures", failures };
   }
 
-  /** base · 2^level, varied by ± jitter; never above the maximum, which liveness relies on. */
-  #duration({ baseMs, maxMs, jitter }: EjectionSettings): number {
-    const grown = Math.min(baseMs * 2 ** Math.min(this.#level, 30), maxMs);
-    return Math.min(grown * (1 + jitter * (2 * this.#random.next() - 1)), maxMs);
+  /** The time that has grown so far, varied by ± jitter; never above the maximum, which liveness relies on. */
+  #duration(settings: EjectionSettings): number {
+    const varied = this.#grown(settings) * (1 + settings.jitter * (2 * this.#random.next() - 1));
+    return Math.min(varied, settings.maxMs);
+  }
+
+  #grown({ baseMs, maxMs, growth }: EjectionSettings): number {
+    const steps = growth === "linear" ? this.#level + 1 : growth === "fixed" ? 1 : 2 ** this.#level;
+    return Math.min(baseMs * steps, maxMs);
   }
 
   #become(state: State): void {

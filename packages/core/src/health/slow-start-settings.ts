@@ -1,4 +1,4 @@
-import { group } from "../option-group.ts";
+import { fillIn, group } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
 
 /** How a backend that comes back from an ejection, or joins others that were there before, gets to its share. */
@@ -27,14 +27,12 @@ export function resolveSlowStart(
   value: unknown,
   base: SlowStartSettings | undefined,
 ): SlowStartSettings | undefined {
-  return group(check, "slowStart", value, base, ["windowMs", "aggression", "minWeight"], (input) => {
-    const from = base ?? DEFAULT_SLOW_START;
-    const read = (key: keyof SlowStartSettings, max?: number): number =>
-      check.optional(
-        `slowStart.${key}`,
-        input[key],
-        expected.number(max === undefined ? { above: 0 } : { above: 0, max }),
-      ) ?? from[key];
-    return { windowMs: read("windowMs"), aggression: read("aggression"), minWeight: read("minWeight", 1) };
-  });
+  const positive = expected.number({ above: 0 });
+  return group(check, "slowStart", value, base, Object.keys(DEFAULT_SLOW_START), (input) =>
+    fillIn(check, "slowStart", input, base ?? DEFAULT_SLOW_START, {
+      windowMs: positive,
+      aggression: positive,
+      minWeight: expected.number({ above: 0, max: 1 }),
+    }),
+  );
 }

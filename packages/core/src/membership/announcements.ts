@@ -1,5 +1,6 @@
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
+import type { Finding } from "../health/outliers/detection.ts";
 import type { Announcer } from "../telemetry/events.ts";
 
 interface Context {
@@ -8,19 +9,22 @@ interface Context {
   readonly announcer: Announcer;
 }
 
-/** @param leftMs until the ejection ends */
-export function announceEjected(
+/** @param leftMs until the ejection ends, if there is one */
+export function announceFinding(
   { upstream, clock, announcer }: Context,
-  backend: string,
-  { status, errorCode, outcome }: Report,
+  { member, kind, reason, because }: Finding,
   leftMs: number,
 ): void {
-  announcer.emit("backendEjected", () => ({
-    upstream,
-    backend,
-    reason: `consecutive failures, the last: ${status ?? errorCode ?? outcome}`,
-    untilAt: Math.round(clock.wallNow() + leftMs),
-  }));
+  const event = { upstream, backend: member.id, kind, reason };
+  if (because === undefined)
+    announcer.emit("backendEjected", () => ({ ...event, untilAt: Math.round(clock.wallNow() + leftMs) }));
+  else announcer.emit("ejectionSkipped", () => ({ ...event, because }));
+}
+
+/** @param failures in a row; 0: one, of a backend that was being tested */
+export function reasonOf(failures: number, { status, errorCode, outcome }: Report): string {
+  const last = status ?? errorCode ?? outcome;
+  return failures === 0 ? `failed its test: ${last}` : `${failures} failures in a row, the last: ${last}`;
 }
 
 /** Says which priorities are in panic that were not before, and which no longer are. */

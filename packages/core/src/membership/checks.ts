@@ -1,4 +1,3 @@
-import { SUCCESS } from "../call/outcome.ts";
 import type { HealthCheck, HealthCheckContext, HealthCheckRun, HealthReport } from "../health/check/health-check.ts";
 import { type Health, UNCHECKED, UP } from "../health/health.ts";
 import type { SharedSettings } from "../settings.ts";
@@ -86,7 +85,7 @@ export class Checks {
     if (check !== undefined) member.lastCheck = check;
     this.#become(member, health, nowMs);
     if (check?.passed === true && check.unejects && health.kind === "up" && member.ejection.suspect)
-      this.#verdicts.take(member, check.epoch, SUCCESS, nowMs, nowMs, this.#settings());
+      this.#verdicts.checkPassed(member, check.epoch, nowMs);
   }
 
   #become(member: Member, health: Health, nowMs: number): void {

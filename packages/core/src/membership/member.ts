@@ -38,6 +38,8 @@ export class Member implements Backend, CheckTarget {
   /** Called in panic, it worked: then it takes as many calls as any other, for as long as the panic lasts. */
   worksThoughDown = false;
   lastCheck: CheckResult | undefined = undefined;
+  /** Kept by detectors, where there are any: what it did in this interval. */
+  tally: Float64Array | undefined = undefined;
   readonly latency: LatencyRow;
   readonly loads: LoadTable;
   /** Its row in `loads`; none after the end. */
@@ -203,6 +205,7 @@ export class Member implements Backend, CheckTarget {
   /** Back in play as if it had never failed. */
   acquit(): void {
     this.ejection.reset();
+    this.tally?.fill(0);
     this.refreshGate();
   }
 

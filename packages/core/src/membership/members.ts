@@ -58,7 +58,8 @@ export class Members {
       (before, after) => announcePanic(context, before?.panic ?? [], after.panic),
       context.callbackFailed,
     );
-    this.#verdicts = new Verdicts(context, this.#views);
+    this.#verdicts = new Verdicts(context, this.#views, () => this.#members);
+    this.#verdicts.configure(settings);
     this.checks = new Checks(context, this.#views, this.#verdicts, () => this.#settings);
     this.checks.use(settings.healthCheck, []);
   }
@@ -74,6 +75,7 @@ export class Members {
 
   set settings(settings: SharedSettings) {
     this.#settings = settings;
+    this.#verdicts.configure(settings);
     if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
     this.checks.use(settings.healthCheck, this.present);
     for (const member of this.#members) this.#fitCapacity(member);
@@ -273,7 +275,8 @@ export class Members {
     const young = nowMs - member.joinedAtMs < this.#settings.membership.graceMs;
     // What has just started may not answer checks yet.
     if (young && (report.outcome === "failure" || report.outcome === "unreached")) return;
-    this.judge(member, "connection", member.ejection.generation, report, 0, 0, nowMs);
+    // Nor is any latency known.
+    this.judge(member, "connection", member.ejection.generation, report, -1, 0, nowMs);
   }
 
   /** The verdict on an attempt that a suspect backend had been given to prove itself. */
@@ -292,7 +295,16 @@ export class Members {
     nowMs: number,
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
-    this.#verdicts.take(member, generation, report, nowMs - latencyMs, nowMs, this.#settings);
+    this.#verdicts.take(
+      member,
+      kind,
+      generation,
+      report,
+      latencyMs - lagMs,
+      nowMs - Math.max(0, latencyMs),
+      nowMs,
+      this.#settings,
+    );
   }
 
   #fitCapacity(member: Member): void {

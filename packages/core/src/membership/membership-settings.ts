@@ -1,3 +1,4 @@
+import { fillIn } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
 
 /** How the complete sets that a discovery reports are taken in. */
@@ -51,21 +52,15 @@ export const DEFAULT_MEMBERSHIP: MembershipSettings = {
   graceMs: 0,
 };
 
-const KEYS = ["debounceMs", "debounceLimitMs", "emptyAnswer", "emptyReads", "emptyHoldMs", "graceMs"];
-
 export function resolveMembership(check: OptionCheck, value: unknown, base: MembershipSettings): MembershipSettings {
   if (value === undefined) return base;
-  const input = check.record("membership", value, KEYS) ?? {};
-  const ms = (key: "debounceMs" | "debounceLimitMs" | "emptyHoldMs" | "graceMs"): number =>
-    check.optional(`membership.${key}`, input[key], expected.number({ min: 0 })) ?? base[key];
-  const policies = expected.oneOf(["confirm", "apply", "keep"]);
-  return {
-    debounceMs: ms("debounceMs"),
-    debounceLimitMs: ms("debounceLimitMs"),
-    emptyAnswer: check.optional("membership.emptyAnswer", input["emptyAnswer"], policies) ?? base.emptyAnswer,
-    emptyReads:
-      check.optional("membership.emptyReads", input["emptyReads"], expected.integer({ min: 1 })) ?? base.emptyReads,
-    emptyHoldMs: ms("emptyHoldMs"),
-    graceMs: ms("graceMs"),
-  };
+  const duration = expected.number({ min: 0 });
+  return fillIn(check, "membership", check.record("membership", value, Object.keys(DEFAULT_MEMBERSHIP)) ?? {}, base, {
+    debounceMs: duration,
+    debounceLimitMs: duration,
+    emptyAnswer: expected.oneOf(["confirm", "apply", "keep"]),
+    emptyReads: expected.integer({ min: 1 }),
+    emptyHoldMs: duration,
+    graceMs: duration,
+  });
 }

@@ -1,5 +1,13 @@
 import type { Outcome } from "../call/outcome.ts";
+import type { EjectionSkip } from "../health/outliers/detection.ts";
 import { Histogram } from "./histogram.ts";
+
+/** How often there was cause of one kind for an ejection, and one thing came of it. */
+export interface EjectionCount {
+  readonly kind: string;
+  readonly result: "ejected" | EjectionSkip;
+  count: number;
+}
 
 /** What is counted per backend. Only ever grows. */
 export class BackendCounters {
@@ -12,9 +20,10 @@ export class BackendCounters {
   ignored = 0;
   /** Streams that broke after a good start. */
   streamFailures = 0;
-  ejections = 0;
   checksPassed = 0;
   checksFailed = 0;
+  /** Most backends have none. */
+  ejections: EjectionCount[] | undefined = undefined;
   /** Of successful requests, to the verdict. */
   readonly latency: Histogram = new Histogram();
 
@@ -36,6 +45,19 @@ export class BackendCounters {
         this.ignored++;
         break;
     }
+  }
+
+  countEjection(kind: string, result: EjectionCount["result"]): void {
+    this.ejections ??= [];
+    const known = this.ejections.find((other) => other.kind === kind && other.result === result);
+    if (known === undefined) this.ejections.push({ kind, result, count: 1 });
+    else known.count++;
+  }
+
+  /** Those that came about, or those that did not. */
+  countEjections(done: boolean): number {
+    const counted = this.ejections?.filter(({ result }) => (result === "ejected") === done) ?? [];
+    return counted.reduce((sum, { count }) => sum + count, 0);
   }
 }
 

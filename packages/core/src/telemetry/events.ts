@@ -1,10 +1,18 @@
 import { EventEmitter } from "eventemitter3";
 import type { AttemptRecord, LimitName } from "../errors.ts";
+import type { EjectionSkip } from "../health/outliers/detection.ts";
 import { catchLater } from "./callbacks.ts";
 
 interface BackendEvent {
   readonly upstream: string;
   readonly backend: string;
+}
+
+interface EjectionEvent extends BackendEvent {
+  /** The option or detector that found it, or `failedTest`. */
+  readonly kind: string;
+  /** In words, with numbers. */
+  readonly reason: string;
 }
 
 /** What a balancer announces. Times that end in `At` are milliseconds since 1970. */
@@ -13,7 +21,9 @@ export interface BalancerEvents {
   backendUpdated(event: BackendEvent): void;
   /** Its last lease is back, or it had none. */
   backendRemoved(event: BackendEvent): void;
-  backendEjected(event: BackendEvent & { readonly reason: string; readonly untilAt: number }): void;
+  backendEjected(event: EjectionEvent & { readonly untilAt: number }): void;
+  /** There was cause to eject it, and it was not. */
+  ejectionSkipped(event: EjectionEvent & { readonly because: EjectionSkip }): void;
   /** An ejected backend has proved to work. */
   backendReturned(event: BackendEvent): void;
   /** Health checks have taken it down or brought it up. */

@@ -13,6 +13,8 @@ export interface BackendExplanation {
   readonly admitted: boolean;
   /** In words, such as `ejected for another 3.2 s`. */
   readonly reason: string;
+  /** Why it was ejected, until it is back; null: it is not. */
+  readonly ejection: string | null;
   /** The strategy's score, if it has one. */
   readonly score: number | null;
   /** Position in `tiers` of the one it is part of; null if it is in none. */
@@ -62,6 +64,7 @@ export function explainPick(host: CallHost, request: PickRequest, nowMs: number)
         id: member.id,
         admitted: full === undefined && place !== undefined && !place.tier.closed && member.admits(request, nowMs),
         reason: full ?? reasonFor(member, place?.tier, peek.topology, request, nowMs),
+        ejection: member.ejection.reason ?? null,
         score: place?.score ?? null,
         tier: place?.tier.index ?? null,
         weight: place?.weight ?? null,

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { LimitName } from "../errors.ts";
 import type { BreakerState } from "../gate/breaker.ts";
 import type { RateSnapshot } from "../gate/rate/rate-gate.ts";
+import type { EjectionSkip } from "../health/outliers/detection.ts";
 import type { Member } from "../membership/member.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { Topology } from "../view/topology.ts";
@@ -47,6 +48,8 @@ export interface BackendSnapshot {
   readonly ignored: number;
   readonly streamFailures: number;
   readonly ejections: number;
+  /** Ejections for which there was cause, but which a limit, chance or a dry run kept from coming about. */
+  readonly ejectionsSkipped: number;
   readonly checksPassed: number;
   readonly checksFailed: number;
   /** Milliseconds; successful requests only. */
@@ -64,6 +67,16 @@ export interface BackendSnapshot {
   readonly lastCheckReason: string | null;
   /** As that check saw it. */
   readonly certificateExpiresAt: number | null;
+}
+
+/** How often one backend gave cause of one kind for an ejection, and one thing came of it. */
+export interface EjectionSnapshot {
+  readonly backend: string;
+  /** The option or the detector that has found it, or `failedTest`. */
+  readonly kind: string;
+  /** `ejected`, or what has kept it from that. */
+  readonly result: "ejected" | EjectionSkip;
+  readonly count: number;
 }
 
 /** Such as the size of a ring and the fewest and most entries of a backend. */
@@ -85,6 +98,8 @@ export interface BalancerSnapshot {
   readonly backends: readonly BackendSnapshot[];
   /** The health check that runs; null: none is wanted, or it can't run here (no background timers). */
   readonly healthCheck: string | null;
+  /** By backend, kind and result; without those that have not happened. */
+  readonly ejections: readonly EjectionSnapshot[];
   /** Priorities in which health and ejection are set aside. */
   readonly panic: readonly number[];
   /** How good the tables are by which the strategy picks, if it has any; one entry per tier that has been used. */
@@ -142,7 +157,8 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     unreached: counters.unreached,
     ignored: counters.ignored,
     streamFailures: counters.streamFailures,
-    ejections: counters.ejections,
+    ejections: counters.countEjections(true),
+    ejectionsSkipped: counters.countEjections(false),
     checksPassed: counters.checksPassed,
     checksFailed: counters.checksFailed,
     p50Ms: counters.latency.quantile(0.5),
@@ -198,6 +214,9 @@ export function balancerSnapshot(host: CallHost, context: SnapshotContext): Bala
     strategy: host.settings.strategy.name,
     backends: members.all.map((member) => backendSnapshot(member, clock, nowMs)),
     healthCheck: members.checks.running ?? null,
+    ejections: members.all.flatMap(({ id, counters }) =>
+      (counters.ejections ?? []).map((ejection) => ({ backend: id, ...ejection })),
+    ),
     panic: topology.panic,
     tables: tablesOf(host, topology),
     waiting: host.queue.lengthOf(host),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { scripted } from "../../test/fakes.ts";
 import type { AdminState } from "../backend.ts";
+import { DEFAULT_EJECTION } from "../health/ejection-settings.ts";
 import { Member } from "../membership/member.ts";
 import { resolveSpecs } from "../membership/spec.ts";
 import { OptionCheck } from "../options.ts";
@@ -10,7 +11,7 @@ import { LoadTable } from "../strategy/load/load-table.ts";
 import { Failback } from "./failback.ts";
 import { buildTopology, type Topology } from "./topology.ts";
 
-const EJECTION = { consecutiveFailures: 1, baseMs: 5_000, maxMs: 300_000, jitter: 0 };
+const EJECTION = { ...DEFAULT_EJECTION, jitter: 0 };
 
 interface Plan {
   readonly priority?: number;
@@ -33,7 +34,7 @@ function membersOf(plans: readonly Plan[]): Member[] {
     const id = String.fromCharCode(97 + index);
     const [spec] = resolveSpecs(new OptionCheck(), "", [{ url: `http://${id}`, id, priority, weight, state }]);
     const member = new Member(spec!, loads, scripted(0.5), undefined);
-    if (ejectedAt !== undefined) member.ejection.report(0, "failure", ejectedAt, EJECTION);
+    if (ejectedAt !== undefined) member.ejection.eject(ejectedAt, EJECTION, "failed");
     if (probation === true) member.ejection.expire(1e9, true);
     if (returnedAt !== undefined) member.warmsUpFromMs = returnedAt;
     member.gone = gone === true;
