@@ -5,6 +5,7 @@ import type { OptionProblem } from "./options.ts";
 export type FairleadErrorCode =
   | "FAIRLEAD_ERR_CONFIG"
   | "FAIRLEAD_ERR_NO_BACKEND"
+  | "FAIRLEAD_ERR_CIRCUIT_OPEN"
   | "FAIRLEAD_ERR_TIMEOUT"
   | "FAIRLEAD_ERR_RETRIES_EXHAUSTED"
   | "FAIRLEAD_ERR_DISCOVERY"
@@ -51,6 +52,25 @@ export class FairleadError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && BRAND in value;
+  }
+}
+
+/** Makes an error that says all in its message: building a stack trace would cost some ten times as much as the rest. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  // Not in every engine.
+  const engine = Error as { stackTraceLimit?: number };
+  const limit = engine.stackTraceLimit;
+  if (limit === undefined) return make();
+  try {
+    engine.stackTraceLimit = 0;
+  } catch {
+    // Frozen: it has a stack trace then.
+    return make();
+  }
+  try {
+    return make();
+  } finally {
+    engine.stackTraceLimit = limit;
   }
 }
 

@@ -51,8 +51,9 @@ export {
   FairleadError,
   type FairleadErrorCode,
   type FairleadErrorDetails,
+  withoutStack,
 } from "./errors.ts";
-export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
+export type { Breaker, BreakerChange, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
 export type { KeyHash } from "./hash/key-hash.ts";
 export { murmur3 } from "./hash/murmur3.ts";
 export { xxh64 } from "./hash/xxh64.ts";

@@ -1,5 +1,5 @@
 import type { Clock, LagMeter } from "../clock.ts";
-import { FairleadError } from "../errors.ts";
+import { FairleadError, withoutStack } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Settings } from "../settings.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
@@ -48,6 +48,7 @@ export class CallHost implements LeaseHost {
     this.queue = new WaitingQueue(
       upstream.clock,
       (request) => this.tryLease(request, this.now()),
+      (request) => this.#cutOff(request),
       (occupied) => {
         if (occupied) upstream.queues.add(this.queue);
         else upstream.queues.delete(this.queue);
@@ -93,7 +94,7 @@ export class CallHost implements LeaseHost {
   /** view ─▶ pick ─▶ lease */
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined {
     const member = this.chooser.choose(request, nowMs);
-    return member === undefined ? undefined : new ActiveLease(this, member, request.kind ?? "request", nowMs);
+    return member === undefined ? undefined : new ActiveLease(this, member, request, nowMs);
   }
 
   /**
@@ -107,6 +108,11 @@ export class CallHost implements LeaseHost {
     fail: (error: unknown) => void,
     queueLimitMs: number = this.#settings.queue.timeoutMs,
   ): () => void {
+    const cutOff = this.#cutOff(request);
+    if (cutOff !== undefined) {
+      fail(cutOff);
+      return () => {};
+    }
     const refused = this.#refusal(request);
     if (refused !== undefined) {
       fail(this.#noBackend(refused));
@@ -134,6 +140,22 @@ export class CallHost implements LeaseHost {
     const { tiers } = view.topology(this.now());
     const refused = tiers.length > 0 && tiers.every(({ closed }) => closed);
     return refused ? "too few backends are healthy, and panicMode is fail-closed" : undefined;
+  }
+
+  /**
+   * The error of a call for which every backend in play has an open breaker: at once, and cheap, as a service that is down
+   * gets many of them.
+   */
+  #cutOff(request: PickRequest): FairleadError | undefined {
+    const { members } = this;
+    if (!members.guarded || (request.pinned !== undefined && request.pinPolicy === "wait")) return undefined;
+    const nowMs = this.now();
+    const { tiers } = members.view(request.labels).topology(nowMs);
+    if (tiers.length === 0) return undefined;
+    for (const tier of tiers) for (const member of tier.members) if (!member.cutOff(request, nowMs)) return undefined;
+    this.counters.noBackend++;
+    const message = `${this.name}: the breakers of all backends in play are open`;
+    return withoutStack(() => new FairleadError("FAIRLEAD_ERR_CIRCUIT_OPEN", message));
   }
 
   #noBackend(why: string): FairleadError {

@@ -17,6 +17,7 @@ export class WaitingQueue {
   readonly #waiters = new Set<Waiter>();
   readonly #clock: Clock;
   readonly #tryLease: (request: PickRequest) => ActiveLease | undefined;
+  readonly #hopeless: (request: PickRequest) => FairleadError | undefined;
   readonly #onOccupied: (occupied: boolean) => void;
   #recheck: Timer | undefined;
   #serving = false;
@@ -25,10 +26,12 @@ export class WaitingQueue {
   constructor(
     clock: Clock,
     tryLease: (request: PickRequest) => ActiveLease | undefined,
+    hopeless: (request: PickRequest) => FairleadError | undefined,
     onOccupied: (occupied: boolean) => void,
   ) {
     this.#clock = clock;
     this.#tryLease = tryLease;
+    this.#hopeless = hopeless;
     this.#onOccupied = onOccupied;
   }
 
@@ -82,7 +85,9 @@ export class WaitingQueue {
     try {
       for (const waiter of this.#waiters) {
         const lease = this.#tryLease(waiter.request);
+        const hopeless = lease === undefined ? this.#hopeless(waiter.request) : undefined;
         if (lease !== undefined) waiter.serve(lease);
+        else if (hopeless !== undefined) waiter.fail(hopeless);
         else if (waiter.request.pinned === undefined) break;
       }
     } finally {

@@ -1,6 +1,6 @@
 import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
-import type { Breaker } from "../gate/breaker.ts";
+import type { GuardedBreaker } from "../gate/guarded-breaker.ts";
 import { Ejection } from "../health/ejection.ts";
 import type { Random } from "../random.ts";
 import { LatencyRow, type LoadTable } from "../strategy/load/load-table.ts";
@@ -37,9 +37,9 @@ export class Member implements Backend {
   row: number;
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
-  readonly breaker: Breaker | undefined;
+  readonly breaker: GuardedBreaker | undefined;
 
-  constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
+  constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: GuardedBreaker | undefined) {
     this.id = spec.id;
     this.spec = spec;
     this.weight = spec.weight;
@@ -110,8 +110,14 @@ export class Member implements Backend {
     // A draining backend serves those who live there.
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
-    if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
+    if (this.breaker !== undefined && !this.breaker.admits(nowMs, request)) return false;
     return !this.ejection.suspect || this.#admitsSuspect(request, nowMs);
+  }
+
+  /** Whatever else may open: its breaker takes no such call for a time, so that waiting for it is pointless. */
+  cutOff(request: PickRequest, nowMs: number): boolean {
+    const { breaker } = this;
+    return breaker !== undefined && breaker.stateFor(nowMs, request) === "open" && !breaker.admits(nowMs, request);
   }
 
   /** One attempt at a time, and a retry only as the last resort: it has failed once already. */

@@ -1,8 +1,8 @@
 import type { AdminState, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
-import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
-import { guardBreaker } from "../gate/guarded-breaker.ts";
+import type { BreakerChange, BreakerProvider } from "../gate/breaker.ts";
+import { type GuardedBreaker, guardBreaker } from "../gate/guarded-breaker.ts";
 import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { SharedSettings } from "../settings.ts";
@@ -10,7 +10,7 @@ import { LoadTable } from "../strategy/load/load-table.ts";
 import type { Announcer } from "../telemetry/events.ts";
 import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
-import { announcePanic } from "./announcements.ts";
+import { announceBreaker, announcePanic } from "./announcements.ts";
 import { type Difference, differing } from "./differing.ts";
 import { Member } from "./member.ts";
 import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
@@ -55,6 +55,11 @@ export class Members {
       context.callbackFailed,
     );
     this.#verdicts = new Verdicts(context, this.#views);
+  }
+
+  /** Whether backends have breakers. */
+  get guarded(): boolean {
+    return this.#context.breaker !== undefined;
   }
 
   /** Whether a complete set has ever come. */
@@ -260,10 +265,12 @@ export class Members {
     this.#verdicts.take(member, generation, report, nowMs, this.#settings);
   }
 
-  #createBreaker(backend: string): Breaker | undefined {
+  #createBreaker(backend: string): GuardedBreaker | undefined {
     const { breaker: provider, upstream, clock, random, changed, callbackFailed } = this.#context;
     if (provider === undefined) return undefined;
-    return guardBreaker(() => provider.create({ upstream, backend, clock, random, changed }), callbackFailed);
+    const announce = (change: BreakerChange): void => announceBreaker(this.#context, backend, change);
+    const context = { upstream, backend, clock, random, changed, announce, callbackFailed };
+    return guardBreaker(() => provider.create(context), callbackFailed);
   }
 
   dispose(): void {

@@ -132,7 +132,11 @@ function behindTheGate(member: Member, request: PickRequest, nowMs: number): str
   if (nowMs < member.pausedUntilMs) {
     return `asked not to be called for another ${seconds(member.pausedUntilMs - nowMs)}`;
   }
-  if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
+  const { breaker } = member;
+  if (breaker?.admits(nowMs, request) === false) {
+    const state = breaker.stateFor(nowMs, request);
+    return state === "closed" ? "its breaker lets no more in at once" : `breaker ${state}`;
+  }
   return request.tried?.has(member) === true ? "already tried" : undefined;
 }
 
