@@ -13,6 +13,11 @@ export interface Breaker extends Disposable {
   readonly state: BreakerState;
   /** Its state for one request, of a breaker that tells requests apart; `state` is a summary then. Pure. */
   stateFor?(nowMs: number, request: PickRequest): BreakerState;
+  /**
+   * Whether it admits everything, so that it need not be asked; a breaker that has this calls `gateChanged` whenever it
+   * changes. Default `false`: it is asked about every candidate of every pick.
+   */
+  readonly passes?: boolean | undefined;
   /** Pure: asking changes nothing. */
   admits(nowMs: number, request: PickRequest): boolean;
   /** For the chosen backend only; takes a probe's place where there is one. Returns the generation. */
@@ -45,6 +50,8 @@ export interface BreakerContext {
   readonly random: Random;
   /** Call it when `admits` may have turned true other than by a report, so that waiting calls are looked at again. */
   changed(): void;
+  /** Call it when `passes` has changed. */
+  gateChanged(): void;
   /** Makes it one of the balancer's events. */
   announce(change: BreakerChange): void;
   /** A function of the user, called by the breaker, threw. */

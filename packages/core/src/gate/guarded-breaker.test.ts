@@ -36,6 +36,9 @@ describe("the guard of a breaker that throws", () => {
     get state(): never {
       return raise();
     },
+    get passes(): never {
+      return raise();
+    },
     admits: raise,
     enter: raise,
     report: raise,
@@ -47,6 +50,7 @@ describe("the guard of a breaker that throws", () => {
     const breaker = guardBreaker(() => broken, failed);
     expect(breaker?.state).toBe("closed");
     expect(breaker?.stateFor(0, {})).toBe("closed");
+    expect(breaker?.passes).toBe(true);
     expect(breaker?.admits(0, {})).toBe(true);
     expect(breaker?.enter(0, {})).toBe(0);
     breaker?.report(0, { outcome: "success" }, 0, 0);
@@ -54,6 +58,7 @@ describe("the guard of a breaker that throws", () => {
     expect(failed.mock.calls.map(([where]) => where as string)).toEqual([
       "breaker.state",
       "breaker.state",
+      "breaker.passes",
       "breaker.admits",
       "breaker.enter",
       "breaker.report",

@@ -36,6 +36,15 @@ export class GuardedBreaker implements Breaker {
     }
   }
 
+  get passes(): boolean {
+    try {
+      return this.#inner.passes === true;
+    } catch (error) {
+      this.#failed("breaker.passes", error);
+      return true;
+    }
+  }
+
   stateFor(nowMs: number, request: PickRequest): BreakerState {
     try {
       return this.#inner.stateFor?.(nowMs, request) ?? this.#inner.state;

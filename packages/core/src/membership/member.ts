@@ -141,7 +141,7 @@ export class Member implements Backend {
   /** To be called after any change of what the gate looks at: notes whether it has to be asked at all. */
   refreshGate(): void {
     const gated =
-      this.breaker !== undefined ||
+      this.breaker?.passes === false ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
       this.gone ||

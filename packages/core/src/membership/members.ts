@@ -269,7 +269,8 @@ export class Members {
     const { breaker: provider, upstream, clock, random, changed, callbackFailed } = this.#context;
     if (provider === undefined) return undefined;
     const announce = (change: BreakerChange): void => announceBreaker(this.#context, backend, change);
-    const context = { upstream, backend, clock, random, changed, announce, callbackFailed };
+    const gateChanged = (): void => this.get(backend)?.refreshGate();
+    const context = { upstream, backend, clock, random, changed, gateChanged, announce, callbackFailed };
     return guardBreaker(() => provider.create(context), callbackFailed);
   }
 
