@@ -45,7 +45,7 @@ export interface ProbeOptions {
   readonly count?: number | undefined;
   /** Closes when at least this share of them works, else opens again; percent, 0 < x ≤ 100. Default 100. */
   readonly successPercentage?: number | undefined;
-  /** A probe without a verdict after this time has failed, milliseconds > 0. Default 30,000. */
+  /** Probes without a verdict so long after the last of them began have failed, milliseconds > 0. Default 30,000. */
   readonly timeoutMs?: number | undefined;
 }
 

@@ -8,7 +8,8 @@ export function tripReason(
   failuresInRow: number,
   window: Window | undefined,
 ): string | undefined {
-  if (failuresInRow >= settings.consecutiveFailures) return `${failuresInRow} failures in a row`;
+  if (failuresInRow >= settings.consecutiveFailures)
+    return `${failuresInRow} failure${failuresInRow === 1 ? "" : "s"} in a row`;
   if (window === undefined || window.finished < settings.volumeThreshold) return undefined;
   const { finished, failed, slow } = window;
   if (failed * 100 > settings.errorThresholdPercentage * finished) return `${failed} of ${finished} calls failed`;
