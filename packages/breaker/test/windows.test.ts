@@ -3,7 +3,14 @@ import { expect, test } from "vitest";
 import { CallWindow } from "../src/machine/call-window.ts";
 import { TimeWindow } from "../src/machine/time-window.ts";
 
-const call = fc.record({ waitMs: fc.nat({ max: 400 }), failed: fc.boolean(), slow: fc.boolean() });
+/** A multiple of all numbers of buckets, so that no bound is a fraction. */
+const WINDOW_MS = 2_520;
+
+const call = fc.record({
+  waitMs: fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 800 }) }, { weight: 1, arbitrary: fc.nat({ max: 6_000 }) }),
+  failed: fc.boolean(),
+  slow: fc.boolean(),
+});
 
 interface Counted {
   readonly failed: boolean;
@@ -23,7 +30,7 @@ test("a window of time counts what a list of all calls in its buckets would", ()
       fc.array(call, { minLength: 30, maxLength: 100, size: "max" }),
       fc.integer({ min: 1, max: 12 }),
       (calls, buckets) => {
-        const window = new TimeWindow(1_200, buckets, 0);
+        const window = new TimeWindow(WINDOW_MS, buckets, 0);
         const { finished, failed, slow } = window;
         const seen: Counted[] = [];
         let nowMs = 0;
@@ -31,7 +38,7 @@ test("a window of time counts what a list of all calls in its buckets would", ()
         let firstBucket = 0;
         for (const { waitMs, ...what } of calls) {
           nowMs += waitMs;
-          const bucketMs = 1_200 / buckets;
+          const bucketMs = WINDOW_MS / buckets;
           let bucket = firstBucket + Math.floor((nowMs - originMs) / bucketMs);
           // After a whole window without a call, buckets begin anew with the next one.
           if (bucket - (seen.at(-1)?.bucket ?? 0) >= buckets) {
