@@ -51,8 +51,11 @@ export interface BalancedWorld {
 }
 
 /** A balancer over `ids`, in this order of preference, behind breakers; ejection and retries are off. */
-export function balancedWorld(options: CircuitBreakerOptions = {}, ids: readonly string[] = ["a", "b"]): BalancedWorld {
-  const clock = virtualClock();
+export function balancedWorld(
+  options: CircuitBreakerOptions = {},
+  ids: readonly string[] = ["a", "b"],
+  clock: VirtualClock = virtualClock(),
+): BalancedWorld {
   const breaker = circuitBreaker(options);
   const balancer = createBalancer({
     name: "orders",

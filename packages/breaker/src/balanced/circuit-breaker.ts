@@ -36,8 +36,8 @@ export interface CircuitBreaker extends BreakerProvider {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
-  const { scope, state, ...rules } = options;
   const resolved = resolveCircuitBreaker(options);
+  const { scope, state, ...rules } = options;
   const saved = new Map(resolved.state.map((one) => [identityOf(one), one]));
   return new BalancedBreakers(resolved.scope, rules, resolved.rules, saved);
 }

@@ -148,9 +148,9 @@ function verdictOf({ outcome }: Report): Verdict {
 }
 
 function tellEnding(circuit: DrivenCircuit, verdict: Verdict, report: Report, latencyMs: number): void {
-  if (verdict === "worked") circuit.tell("successes", "success", report, latencyMs);
+  if (verdict === "worked") circuit.tellEnd("success", report, latencyMs);
   else if (verdict === "failed") {
     if (report.errorCode === "FAIRLEAD_ERR_TIMEOUT") circuit.tell("timeouts", "timeout", report, latencyMs, []);
-    circuit.tell("failures", "failure", report, latencyMs, []);
+    circuit.tellEnd("failure", report, latencyMs, []);
   } else if (circuit.listenerCount("ignored") > 0) circuit.emit("ignored", report, latencyMs);
 }

@@ -170,6 +170,12 @@ export class DrivenCircuit extends Opossum {
     if (this.listenerCount(event) > 0) this.emit(event, ...args);
   }
 
+  /** The same of a call that has ended. */
+  tellEnd(end: "success" | "failure", what: unknown, latencyMs: number, ...args: unknown[]): void {
+    this.#status.increment(end === "success" ? "successes" : "failures", latencyMs);
+    if (this.listenerCount(end) > 0) this.emit(end, what, latencyMs, ...args);
+  }
+
   /** Every listener gets it, whatever the others do. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     const listeners = this.rawListeners(event);

@@ -119,6 +119,7 @@ export class FunctionCircuit extends DrivenCircuit implements FunctionBreaker {
       clock: this.#settings.clock,
       timeoutMs: this.#settings.timeout,
       tell: (count, event, ...args) => this.tell(count, event, ...args),
+      tellEnd: (end, what, latencyMs, ...args) => this.tellEnd(end, what, latencyMs, ...args),
       filters: (error, args) => this.#filters(error, args),
       ignored: (error, latencyMs) => void this.emit("ignored", error, latencyMs),
       instead: (error, args) => this.#instead(error, args),

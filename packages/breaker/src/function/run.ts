@@ -8,6 +8,7 @@ export interface RunHost {
   readonly clock: Clock;
   readonly timeoutMs: number | false;
   tell(count: string, event: string, ...args: unknown[]): void;
+  tellEnd(end: "success" | "failure", what: unknown, latencyMs: number, ...args: unknown[]): void;
   /** Whether an error is nobody's failure. */
   filters(error: unknown, args: readonly unknown[]): boolean;
   ignored(error: unknown, latencyMs: number): void;
@@ -72,7 +73,7 @@ export class Run {
     this.#host.ended();
     if (!this.#begins()) return;
     const { host, latencyMs, nowMs } = this.#now();
-    host.tell("successes", "success", value, latencyMs);
+    host.tellEnd("success", value, latencyMs);
     host.machine.report(this.#ticket, "worked", latencyMs, nowMs);
     host.settled(this, "success", value);
     this.#resolve(value);
@@ -106,7 +107,7 @@ export class Run {
       this.#nobodysFailure(error);
       return;
     }
-    host.tell("failures", "failure", error, latencyMs, this.#args);
+    host.tellEnd("failure", error, latencyMs, this.#args);
     host.machine.report(this.#ticket, "failed", latencyMs, nowMs);
     host.settled(this, how);
     const instead = host.instead(error, this.#args);
