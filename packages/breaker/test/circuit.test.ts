@@ -28,9 +28,9 @@ describe("a circuit that follows a breaker of a balancer", () => {
     const circuit = breaker.circuit("orders", "a");
     const theirs = new OpossumBreaker(() => 1, { name: "orders/a" });
     expect(circuit).toBeInstanceOf(OpossumBreaker);
-    expect([...circuit.eventNames()].sort()).toEqual([...theirs.eventNames()].sort());
+    expect(new Set(circuit.eventNames())).toEqual(new Set(theirs.eventNames()));
     expect(Object.keys(circuit.toJSON().state)).toEqual(expect.arrayContaining(Object.keys(theirs.toJSON().state)));
-    expect(Object.keys(circuit.stats).sort()).toEqual(Object.keys(theirs.toJSON().status).sort());
+    expect(new Set(Object.keys(circuit.stats))).toEqual(new Set(Object.keys(theirs.toJSON().status)));
     expect([circuit.name, circuit.group]).toEqual(["orders/a", "orders"]);
     expect(breaker.circuit("orders", "a")).toBe(circuit);
     theirs.shutdown();

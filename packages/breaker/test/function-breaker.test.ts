@@ -5,6 +5,9 @@ import { createBreaker, isOurError } from "../src/index.ts";
 import { deferred, escaped, nothing, rejection, settle } from "./support.ts";
 
 const fail = (): Promise<never> => Promise.reject(new Error("fails"));
+const throws = (): never => {
+  throw new Error("cache");
+};
 const quiet = async (promise: Promise<unknown>): Promise<void> => void (await promise.catch(nothing));
 
 describe("fire", () => {
@@ -224,9 +227,6 @@ describe("the cache", () => {
     ours.clearCache();
     expect(await ours.fire("c")).toBe(8);
     expect(ours.stats).toMatchObject({ fires: 9, successes: 8, cacheHits: 1, cacheMisses: 6 });
-    const throws = (): never => {
-      throw new Error("cache");
-    };
     const broken = createBreaker(run, { cache: true, cacheTransport: { get: throws, set: throws, flush: throws } });
     const failures: string[] = [];
     broken.on("callbackFailed", ({ where }) => failures.push(where));

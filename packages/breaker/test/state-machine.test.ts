@@ -3,6 +3,21 @@ import { machineWorld, pass, passAll, settingsOf } from "./support.ts";
 
 const stateOf = ({ clock, machine }: ReturnType<typeof machineWorld>): string => machine.stateAt(clock.now());
 
+/** How long it is open first, given what chance says. */
+const firstLasts = (random: number, limitMs?: number): number | undefined => {
+  const growth = { jitter: 0.5, limitMs };
+  const world = machineWorld({ consecutiveFailures: 1, resetTimeout: 1_000, growth }, { next: () => random });
+  pass(world, "failed");
+  return world.machine.openUntilMs(0);
+};
+
+const halfOpen = async (probes: { count?: number; successPercentage?: number; timeoutMs?: number } = {}) => {
+  const world = machineWorld({ consecutiveFailures: 1, probes });
+  pass(world, "failed");
+  await world.clock.advance(30_000);
+  return world;
+};
+
 describe("closed", () => {
   test("opens when more than its share of the finished calls in the window has failed, and not before", () => {
     const world = machineWorld({ volumeThreshold: 4 });
@@ -160,13 +175,9 @@ describe("open", () => {
   });
 
   test("varies by its jitter, never beyond its limit", () => {
-    const lasts = (random: number, limitMs?: number): number | undefined => {
-      const growth = { jitter: 0.5, limitMs };
-      const world = machineWorld({ consecutiveFailures: 1, resetTimeout: 1_000, growth }, { next: () => random });
-      pass(world, "failed");
-      return world.machine.openUntilMs(0);
-    };
-    expect([lasts(0), lasts(0.5), lasts(0.75), lasts(0.75, 1_100)]).toEqual([500, 1_000, 1_250, 1_100]);
+    expect([firstLasts(0), firstLasts(0.5), firstLasts(0.75), firstLasts(0.75, 1_100)]).toEqual([
+      500, 1_000, 1_250, 1_100,
+    ]);
   });
 
   test("isolated: until a hand closes it", async () => {
@@ -185,13 +196,6 @@ describe("open", () => {
 });
 
 describe("half-open", () => {
-  const halfOpen = async (probes: { count?: number; successPercentage?: number; timeoutMs?: number } = {}) => {
-    const world = machineWorld({ consecutiveFailures: 1, probes });
-    pass(world, "failed");
-    await world.clock.advance(30_000);
-    return world;
-  };
-
   test("one probe: its success closes, with nothing held against it, its failure opens again", async () => {
     const world = await halfOpen();
     const { machine, clock } = world;

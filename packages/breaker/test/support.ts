@@ -6,7 +6,7 @@ import { StateMachine } from "../src/machine/state-machine.ts";
 import { type BreakerRules, type BreakerSettings, resolveRules } from "../src/settings.ts";
 
 /** A generator that always says the same; 0.5: no jitter at all. */
-export function constantRandom(value: number): { next(): number } {
+function constantRandom(value: number): { next(): number } {
   return { next: () => value };
 }
 

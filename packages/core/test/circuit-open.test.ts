@@ -137,9 +137,9 @@ describe("what a breaker is told and tells", () => {
     const { balancer } = world(1, { breaker: provider });
     const seen = record(balancer, "breakerOpened", "breakerHalfOpened", "breakerClosed", "callbackFailed");
     const context = contexts.get("a");
-    context?.announce({ state: "open", reason: "3 of 4 calls failed", untilAt: 5 });
-    context?.announce({ state: "half-open", reason: "its time is over", untilAt: null, backend: null, key: "search" });
-    context?.announce({ state: "closed", reason: "a probe worked", untilAt: null });
+    context?.announce("breakerOpened", { reason: "3 of 4 calls failed", untilAt: 5 });
+    context?.announce("breakerHalfOpened", { reason: "its time is over", untilAt: null, backend: null, key: "search" });
+    context?.announce("breakerClosed", { reason: "a probe worked", untilAt: null });
     context?.callbackFailed("listener of open", "why");
     expect(seen.map(({ event, record: entry }) => [event, entry])).toEqual([
       ["breakerOpened", { upstream: "orders", backend: "a", key: null, reason: "3 of 4 calls failed", untilAt: 5 }],
@@ -172,7 +172,7 @@ describe("what a breaker is told and tells", () => {
     expect(balancer.explain().backends.map(({ reason }) => reason)).toEqual([
       "breaker open",
       "breaker half-open",
-      "its breaker lets no more in at once",
+      "breaker full",
     ]);
     expect(one(balancer, "c").breaker).toBe("open");
   });

@@ -455,9 +455,7 @@ describe("a probe breaker", () => {
     const { balancer, clock } = guarded();
     trip(balancer);
     await clock.advance(499);
-    await expect(balancer.call(async () => "too early")).rejects.toThrow(
-      "the breakers of all backends in play are open",
-    );
+    await expect(balancer.call(async () => "too early")).rejects.toThrow("the breakers of all backends are open");
     await clock.advance(1);
     const probe = gate<string>();
     let running = 0;

@@ -37,9 +37,8 @@ export interface CircuitBreaker extends BreakerProvider {
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
   const resolved = resolveCircuitBreaker(options);
-  const { scope, state, ...rules } = options;
   const saved = new Map(resolved.state.map((one) => [identityOf(one), one]));
-  return new BalancedBreakers(resolved.scope, rules, resolved.rules, saved);
+  return new BalancedBreakers(resolved.scope, resolved.given, resolved.rules, saved);
 }
 
 class BalancedBreakers implements CircuitBreaker {

@@ -27,6 +27,8 @@ export interface Scope {
 }
 
 export interface CircuitBreakerSettings {
+  /** The rules as they were given: what a later change does not name stays so. */
+  readonly given: BreakerRules;
   readonly rules: BreakerSettings;
   readonly scope: Scope;
   readonly state: readonly BreakerSnapshot[];
@@ -38,10 +40,12 @@ export const MOST_KEYS = 65_536;
 export function resolveCircuitBreaker(options: CircuitBreakerOptions): CircuitBreakerSettings {
   const check = new OptionCheck();
   const input = check.record("", options, [...RULE_KEYS, "scope", "state"]) ?? {};
+  const { scope, state, ...given } = input;
   const settings = {
-    rules: resolveRules(check, input),
-    scope: resolveScope(check, input["scope"]),
-    state: resolveState(check, input["state"]),
+    given,
+    rules: resolveRules(check, given),
+    scope: resolveScope(check, scope),
+    state: resolveState(check, state),
   };
   check.throwIfAny("circuitBreaker");
   return settings;

@@ -6,6 +6,8 @@ import { StateMachine, UNCOUNTED } from "../machine/state-machine.ts";
 import type { BreakerSettings } from "../settings.ts";
 import type { BreakerIdentity, BreakerSnapshot } from "./snapshot.ts";
 
+const EVENTS = { open: "breakerOpened", "half-open": "breakerHalfOpened", closed: "breakerClosed" } as const;
+
 /** What a switch needs of where it is. */
 export interface SwitchOptions {
   readonly identity: BreakerIdentity;
@@ -101,7 +103,7 @@ export class Switch {
     const { backend, key } = this.identity;
     this.#gateChanged();
     this.#circuit?.follow(change);
-    this.#context.announce({ state: to, reason, untilAt, backend, key });
+    this.#context.announce(EVENTS[to], { reason, untilAt, backend, key });
   }
 
   #makeCircuit(): DrivenCircuit {

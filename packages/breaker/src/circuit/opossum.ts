@@ -22,7 +22,7 @@ export interface Bucket {
 }
 
 /** opossum's `Status`, as far as it is built upon. */
-export interface OpossumStatus<Stats = unknown> extends Emitter {
+interface OpossumStatus<Stats = unknown> extends Emitter {
   readonly stats: Stats;
   readonly window: readonly Bucket[];
   readonly rollingPercentilesEnabled: boolean;
@@ -35,7 +35,7 @@ export interface OpossumStatus<Stats = unknown> extends Emitter {
 }
 
 /** opossum's `CircuitBreaker`, as far as it is built upon. */
-export interface OpossumCircuit extends Emitter {
+interface OpossumCircuit extends Emitter {
   readonly options: Readonly<Record<string, unknown>>;
   readonly action: (...args: unknown[]) => unknown;
   readonly name: string;

@@ -22,8 +22,9 @@ export function breakerError(message: string, code: BreakerErrorCode): BreakerEr
 /** What opossum knows its errors by. Not exported, so it is read off one, when one is first needed. */
 let brand: symbol | undefined;
 
+const nothing = (): void => {};
+
 function readBrand(): symbol | undefined {
-  const nothing = (): void => {};
   const full = new Opossum(nothing, {
     capacity: 0,
     timeout: false,

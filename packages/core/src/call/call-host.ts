@@ -154,8 +154,9 @@ export class CallHost implements LeaseHost {
     if (tiers.length === 0) return undefined;
     for (const tier of tiers) for (const member of tier.members) if (!member.cutOff(request, nowMs)) return undefined;
     this.counters.noBackend++;
-    const message = `${this.name}: the breakers of all backends in play are open`;
-    return withoutStack(() => new FairleadError("FAIRLEAD_ERR_CIRCUIT_OPEN", message));
+    return withoutStack(
+      () => new FairleadError("FAIRLEAD_ERR_CIRCUIT_OPEN", `${this.name}: the breakers of all backends are open`),
+    );
   }
 
   #noBackend(why: string): FairleadError {

@@ -30,17 +30,16 @@ export interface Breaker extends Disposable {
   report(generation: number, report: Report, nowMs: number, latencyMs: number): void;
 }
 
-/** What a breaker has done, for the balancer to announce. */
+/** What a breaker has done. */
 export interface BreakerChange {
-  readonly state: BreakerState;
   /** In words, such as `7 of 12 calls failed`. */
   readonly reason: string;
   /** When an open one may be tried again, milliseconds since 1970; null: not by itself, or it is not open. */
   readonly untilAt: number | null;
   /** Null: not of one backend, but of the upstream. Default: the backend that the breaker was made for. */
-  readonly backend?: string | null | undefined;
+  readonly backend?: string | null;
   /** Which requests it is about, of a breaker that tells them apart. */
-  readonly key?: string | null | undefined;
+  readonly key?: string | null;
 }
 
 export interface BreakerContext {
@@ -53,7 +52,7 @@ export interface BreakerContext {
   /** Call it when `passes` has changed. */
   gateChanged(): void;
   /** Makes it one of the balancer's events. */
-  announce(change: BreakerChange): void;
+  announce(event: "breakerOpened" | "breakerHalfOpened" | "breakerClosed", change: BreakerChange): void;
   /** A function of the user, called by the breaker, threw. */
   callbackFailed(where: string, error: unknown): void;
 }

@@ -62,7 +62,7 @@ describe("the guard of a breaker that throws", () => {
       "breaker.admits",
       "breaker.enter",
       "breaker.report",
-      "breaker dispose",
+      "breaker.dispose",
     ]);
     for (const [, reason] of failed.mock.calls) expect(reason).toBe(error);
   });

@@ -28,30 +28,15 @@ export class GuardedBreaker implements Breaker {
   }
 
   get state(): BreakerState {
-    try {
-      return this.#inner.state;
-    } catch (error) {
-      this.#failed("breaker.state", error);
-      return "closed";
-    }
+    return this.#ask("state", "closed", (inner) => inner.state);
   }
 
   get passes(): boolean {
-    try {
-      return this.#inner.passes === true;
-    } catch (error) {
-      this.#failed("breaker.passes", error);
-      return true;
-    }
+    return this.#ask("passes", true, (inner) => inner.passes === true);
   }
 
   stateFor(nowMs: number, request: PickRequest): BreakerState {
-    try {
-      return this.#inner.stateFor?.(nowMs, request) ?? this.#inner.state;
-    } catch (error) {
-      this.#failed("breaker.state", error);
-      return "closed";
-    }
+    return this.#ask("state", "closed", (inner) => inner.stateFor?.(nowMs, request) ?? inner.state);
   }
 
   admits(nowMs: number, request: PickRequest): boolean {
@@ -81,10 +66,16 @@ export class GuardedBreaker implements Breaker {
   }
 
   [Symbol.dispose](): void {
+    this.#ask("dispose", undefined, (inner) => inner[Symbol.dispose]());
+  }
+
+  /** For what is not asked at every pick: there the functions would cost more than the question. */
+  #ask<T>(what: string, instead: T, ask: (inner: Breaker) => T): T {
     try {
-      this.#inner[Symbol.dispose]();
+      return ask(this.#inner);
     } catch (error) {
-      this.#failed("breaker dispose", error);
+      this.#failed(`breaker.${what}`, error);
+      return instead;
     }
   }
 }

@@ -1,6 +1,5 @@
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
-import type { BreakerChange } from "../gate/breaker.ts";
 import type { Announcer } from "../telemetry/events.ts";
 
 interface Context {
@@ -22,16 +21,6 @@ export function announceEjected(
     reason: `consecutive failures, the last: ${status ?? errorCode ?? outcome}`,
     untilAt: Math.round(clock.wallNow() + leftMs),
   }));
-}
-
-const BREAKER_EVENTS = { open: "breakerOpened", "half-open": "breakerHalfOpened", closed: "breakerClosed" } as const;
-
-export function announceBreaker(
-  { upstream, announcer }: Context,
-  owner: string,
-  { state, backend = owner, key = null, reason, untilAt }: BreakerChange,
-): void {
-  announcer.emit(BREAKER_EVENTS[state], () => ({ upstream, backend, key, reason, untilAt }));
 }
 
 /** Says which priorities are in panic that were not before, and which no longer are. */

@@ -1,7 +1,7 @@
 import type { AdminState, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
-import type { BreakerChange, BreakerProvider } from "../gate/breaker.ts";
+import type { BreakerContext, BreakerProvider } from "../gate/breaker.ts";
 import { type GuardedBreaker, guardBreaker } from "../gate/guarded-breaker.ts";
 import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
@@ -10,7 +10,7 @@ import { LoadTable } from "../strategy/load/load-table.ts";
 import type { Announcer } from "../telemetry/events.ts";
 import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
-import { announceBreaker, announcePanic } from "./announcements.ts";
+import { announcePanic } from "./announcements.ts";
 import { type Difference, differing } from "./differing.ts";
 import { Member } from "./member.ts";
 import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
@@ -266,11 +266,15 @@ export class Members {
   }
 
   #createBreaker(backend: string): GuardedBreaker | undefined {
-    const { breaker: provider, upstream, clock, random, changed, callbackFailed } = this.#context;
+    const { breaker: provider, announcer, ...shared } = this.#context;
     if (provider === undefined) return undefined;
-    const announce = (change: BreakerChange): void => announceBreaker(this.#context, backend, change);
-    const gateChanged = (): void => this.get(backend)?.refreshGate();
-    const context = { upstream, backend, clock, random, changed, gateChanged, announce, callbackFailed };
+    const { upstream, callbackFailed } = shared;
+    const context: BreakerContext = {
+      ...shared,
+      backend,
+      gateChanged: () => this.get(backend)?.refreshGate(),
+      announce: (event, change) => announcer.emit(event, () => ({ upstream, backend, key: null, ...change })),
+    };
     return guardBreaker(() => provider.create(context), callbackFailed);
   }
 

@@ -135,7 +135,7 @@ function behindTheGate(member: Member, request: PickRequest, nowMs: number): str
   const { breaker } = member;
   if (breaker?.admits(nowMs, request) === false) {
     const state = breaker.stateFor(nowMs, request);
-    return state === "closed" ? "its breaker lets no more in at once" : `breaker ${state}`;
+    return `breaker ${state === "closed" ? "full" : state}`;
   }
   return request.tried?.has(member) === true ? "already tried" : undefined;
 }
