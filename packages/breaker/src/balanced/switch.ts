@@ -110,7 +110,7 @@ export class Switch {
     const { clock, random } = this.#context;
     const { upstream, backend, key } = this.identity;
     const place = backend === null ? upstream : `${upstream}/${backend}`;
-    const circuit = new SwitchCircuit(refuse, this.machine, {
+    return new DrivenCircuit(refuse, this.machine, {
       settings: this.#settings,
       name: key === null ? place : `${place}#${key}`,
       group: upstream,
@@ -118,24 +118,8 @@ export class Switch {
       clock,
       random,
       failed: (where, error) => this.#context.callbackFailed(where, error),
+      relaxed: () => this.#context.changed(),
     });
-    circuit.changed = () => this.#context.changed();
-    return circuit;
-  }
-}
-
-/** A circuit that was asked for: what is done to it by hand wakes who waits. */
-class SwitchCircuit extends DrivenCircuit {
-  changed: () => void = () => {};
-
-  override close(): void {
-    super.close();
-    this.changed();
-  }
-
-  override disable(): void {
-    super.disable();
-    this.changed();
   }
 }
 

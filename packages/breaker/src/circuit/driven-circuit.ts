@@ -36,6 +36,8 @@ export interface DrivenCircuitOptions {
   /** Options of opossum that are none of the machine's. */
   readonly others?: Record<string, unknown> | undefined;
   readonly failed: (where: string, error: unknown) => void;
+  /** It was made to let calls in, by hand. */
+  readonly relaxed?: (() => void) | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export class DrivenCircuit extends Opossum {
   readonly #status: LeanStatus;
   readonly #resetTimeout: number;
   readonly #failed: (where: string, error: unknown) => void;
+  readonly #relaxed: (() => void) | undefined;
   #shuttingDown = false;
 
   constructor(action: (...args: never) => unknown, machine: StateMachine, options: DrivenCircuitOptions) {
@@ -72,6 +75,7 @@ export class DrivenCircuit extends Opossum {
     this.#status = status;
     this.#resetTimeout = settings.resetTimeout;
     this.#failed = failed;
+    this.#relaxed = options.relaxed;
   }
 
   // What opossum says of itself
@@ -127,7 +131,9 @@ export class DrivenCircuit extends Opossum {
   }
 
   close(): void {
-    if (!this.isShutdown) this.#machine.close("closed by hand");
+    if (this.isShutdown) return;
+    this.#machine.close("closed by hand");
+    this.#relaxed?.();
   }
 
   override enable(): void {
@@ -140,7 +146,9 @@ export class DrivenCircuit extends Opossum {
     if (this.isShutdown) return;
     super.disable();
     // Its end is not that of the machine.
-    if (!this.#shuttingDown) this.#machine.enabled = false;
+    if (this.#shuttingDown) return;
+    this.#machine.enabled = false;
+    this.#relaxed?.();
   }
 
   override shutdown(): void {
