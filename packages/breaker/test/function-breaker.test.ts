@@ -257,5 +257,11 @@ describe("the cache", () => {
     await clock.advance(10_000);
     ours.fire("k").catch(nothing);
     expect(ends).toHaveLength(4);
+    const controller = new AbortController();
+    const leaves = rejection(ours.fireWith({ signal: controller.signal }, "left"));
+    const stays = ours.fire("left");
+    controller.abort("left");
+    ends[5]?.resolve("stayed");
+    expect([await leaves, await stays]).toEqual(["left", "stayed"]);
   });
 });

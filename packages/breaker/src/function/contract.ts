@@ -17,7 +17,7 @@ export interface FunctionBreaker<Args extends readonly unknown[] = readonly unkn
   fire(...args: Args): Promise<Result>;
   /** The same with a `this` for the function. */
   call(context: unknown, ...args: Args): Promise<Result>;
-  /** The same with options for this call. */
+  /** The same with options for this call; one with a signal is neither cached nor shared. */
   fireWith(options: FireOptions, ...args: Args): Promise<Result>;
   /** What serves when a call fails, times out or is refused; another breaker is fired. */
   fallback(fallback: Fallback<Args, Result> | { fire(...args: unknown[]): Promise<Result> }): this;

@@ -71,7 +71,8 @@ export class FunctionCircuit extends DrivenCircuit implements FunctionBreaker {
     if (callers?.aborted === true) return Promise.reject(callers.reason);
     this.tell("fires", "fire", args);
     if (!this.#machine.enabled) return this.#unguarded(context, args, callers);
-    const key = this.#cache?.keyOf(args);
+    // Who may leave can't share: those who stay would be left with nothing.
+    const key = callers === undefined ? this.#cache?.keyOf(args) : undefined;
     const shared = key === undefined ? undefined : this.#cache?.find(key);
     if (shared !== undefined) return shared;
     const nowMs = this.#settings.clock.now();
