@@ -6,6 +6,7 @@ export type FairleadErrorCode =
   | "FAIRLEAD_ERR_CONFIG"
   | "FAIRLEAD_ERR_NO_BACKEND"
   | "FAIRLEAD_ERR_LIMIT"
+  | "FAIRLEAD_ERR_CIRCUIT_OPEN"
   | "FAIRLEAD_ERR_TIMEOUT"
   | "FAIRLEAD_ERR_RETRIES_EXHAUSTED"
   | "FAIRLEAD_ERR_DISCOVERY"
@@ -83,6 +84,25 @@ export class FairleadError extends Error {
 /** The error of everything that is asked of a closed balancer. */
 export function closedError(name: string): FairleadError {
   return new FairleadError("FAIRLEAD_ERR_CLOSED", `${name}: the balancer is closed`);
+}
+
+/** Makes an error that says all in its message: building a stack trace would cost some ten times as much as the rest. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  // Not in every engine.
+  const engine = Error as { stackTraceLimit?: number };
+  const limit = engine.stackTraceLimit;
+  if (limit === undefined) return make();
+  try {
+    engine.stackTraceLimit = 0;
+  } catch {
+    // Frozen: it has a stack trace then.
+    return make();
+  }
+  try {
+    return make();
+  } finally {
+    engine.stackTraceLimit = limit;
+  }
 }
 
 /** One line per attempt, for the message of an error that speaks of several. */

@@ -60,8 +60,9 @@ export {
   type FairleadErrorCode,
   type FairleadErrorDetails,
   type LimitName,
+  withoutStack,
 } from "./errors.ts";
-export type { Breaker, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
+export type { Breaker, BreakerChange, BreakerContext, BreakerProvider, BreakerState } from "./gate/breaker.ts";
 export { type Gradient2Options, gradient2 } from "./gate/gradient2.ts";
 export type { AdaptiveLimit, ConcurrencyLimit } from "./gate/limit-adaptive.ts";
 export type { LimitOptions } from "./gate/limit-settings.ts";

@@ -386,7 +386,7 @@ describe("the queue before a limit", () => {
     const breaker: BreakerProvider = {
       name: "restless",
       create: (context) => ({
-        state: "open",
+        state: "half-open",
         admits: () => {
           context.changed();
           return false;

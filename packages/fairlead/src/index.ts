@@ -1,5 +1,33 @@
 // For everyone who makes calls.
 
+// Circuit breakers.
+export {
+  type BreakerError,
+  type BreakerErrorCode,
+  type BreakerIdentity,
+  type BreakerRules,
+  type BreakerSnapshot,
+  type CacheTransport,
+  type Circuit,
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitEvents,
+  type CircuitState,
+  type CircuitStats,
+  type CircuitStatus,
+  type CoalesceReset,
+  type CreateBreakerOptions,
+  circuitBreaker,
+  createBreaker,
+  type FallbackFunction,
+  type FireOptions,
+  type FunctionBreaker,
+  type GrowthOptions,
+  isOurError,
+  type KeyedScope,
+  type ProbeOptions,
+  type SlowCallOptions,
+} from "@fairlead/breaker";
 // For those who extend.
 // For those who watch and those who test.
 export type {
@@ -18,6 +46,7 @@ export type {
   BalancerOptions,
   BalancerSnapshot,
   Breaker,
+  BreakerChange,
   BreakerContext,
   BreakerProvider,
   BreakerState,

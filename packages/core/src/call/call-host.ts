@@ -1,6 +1,6 @@
 import type { RequestKind } from "../backend.ts";
 import type { Clock, LagMeter } from "../clock.ts";
-import { FairleadError } from "../errors.ts";
+import { FairleadError, withoutStack } from "../errors.ts";
 import type { Limits } from "../gate/limits.ts";
 import type { Member } from "../membership/member.ts";
 import type { Random } from "../random.ts";
@@ -93,7 +93,7 @@ export class CallHost implements LeaseHost, LeaseGiver {
     const { kind = "request" } = request;
     if (this.limits.whole?.isFull(kind, this.members.inFlight(kind)) === true) return undefined;
     const member = this.chooser.choose(request, nowMs);
-    return member === undefined ? undefined : new ActiveLease(this, member, kind, nowMs);
+    return member === undefined ? undefined : new ActiveLease(this, member, request, nowMs);
   }
 
   lineOf({ pinned, pinPolicy, labels, tried }: PickRequest): unknown {
@@ -148,6 +148,11 @@ export class CallHost implements LeaseHost, LeaseGiver {
     fail: (error: unknown) => void,
     queueLimitMs: number = this.#settings.queue.timeoutMs,
   ): () => void {
+    const cutOff = this.hopeless(request);
+    if (cutOff !== undefined) {
+      fail(cutOff);
+      return () => {};
+    }
     const refused = this.#refusal(request);
     if (refused !== undefined) {
       fail(refused);
@@ -195,6 +200,23 @@ export class CallHost implements LeaseHost, LeaseGiver {
     const { tiers } = view.topology(this.now());
     const refused = tiers.length > 0 && tiers.every(({ closed }) => closed);
     return refused ? "too few backends are healthy, and panicMode is fail-closed" : undefined;
+  }
+
+  /**
+   * The error of a call for which every backend in play has an open breaker: at once, and cheap, as a service that is down
+   * gets many of them.
+   */
+  hopeless(request: PickRequest): FairleadError | undefined {
+    const { members } = this;
+    if (!members.guarded || (request.pinned !== undefined && request.pinPolicy === "wait")) return undefined;
+    const nowMs = this.now();
+    const { tiers } = members.view(request.labels).topology(nowMs);
+    if (tiers.length === 0) return undefined;
+    for (const tier of tiers) for (const member of tier.members) if (!member.cutOff(request, nowMs)) return undefined;
+    this.counters.noBackend++;
+    return withoutStack(
+      () => new FairleadError("FAIRLEAD_ERR_CIRCUIT_OPEN", `${this.name}: the breakers of all backends are open`),
+    );
   }
 
   #noBackend(why: string): FairleadError {

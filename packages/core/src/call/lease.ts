@@ -3,6 +3,7 @@ import type { LagMeter } from "../clock.ts";
 import type { Lease } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
 import { type Outcome, type Report, UNSETTLED } from "./outcome.ts";
 
 /** What a lease needs of the balancer it came from. */
@@ -35,7 +36,8 @@ export class ActiveLease implements Lease {
   settled = false;
   released = false;
 
-  constructor(host: LeaseHost, backend: Member, kind: RequestKind, nowMs: number) {
+  constructor(host: LeaseHost, backend: Member, request: PickRequest, nowMs: number) {
+    const kind = request.kind ?? "request";
     this.#host = host;
     this.backend = backend;
     this.kind = kind;
@@ -43,7 +45,7 @@ export class ActiveLease implements Lease {
     this.#ejectionGeneration = backend.ejection.generation;
     this.#probe = backend.suspect;
     if (this.#probe) backend.ejection.enterProbe(nowMs);
-    this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs);
+    this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs, request);
     backend.counters.attempts++;
     this.inFlight = host.entered(backend, kind);
     host.lag?.watch(nowMs);
@@ -58,9 +60,9 @@ export class ActiveLease implements Lease {
     this.settled = true;
     const { backend } = this;
     const report = typeof given.load === "string" ? this.#host.readLoad(given) : given;
-    backend.breaker?.report(this.#breakerGeneration, report, nowMs);
     const lagMs = this.#host.lag?.during(this.startedAtMs, nowMs) ?? 0;
     const latencyMs = this.#latencyOf(report, nowMs);
+    backend.breaker?.report(this.#breakerGeneration, report, nowMs, Math.max(0, latencyMs - lagMs));
     if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
     this.#host.settled(this, report.outcome, latencyMs - lagMs);

@@ -1,5 +1,6 @@
 import type { RequestKind } from "../backend.ts";
 import type { Clock, Timer } from "../clock.ts";
+import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveLease } from "./lease.ts";
 
@@ -9,6 +10,8 @@ const RECHECK_MS = 25;
 /** Who gives leases: a balancer, derived or not. */
 export interface LeaseGiver {
   tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined;
+  /** The error of a request for which waiting on is pointless. */
+  hopeless(request: PickRequest): FairleadError | undefined;
   /** Requests of a kind with the same answer, an object or a text, can be served by the same backends. */
   lineOf(request: PickRequest): unknown;
 }
@@ -126,13 +129,15 @@ export class WaitingQueue {
     this.#serveAgain = false;
     this.#round++;
     this.#refusedLines = 0;
-    for (const { line, request, serve } of this.#waiters) {
+    for (const { line, request, serve, fail } of this.#waiters) {
       if (line.refusedIn === this.#round) continue;
       const lease = line.giver.tryLease(request, this.#clock.now());
+      const hopeless = lease === undefined ? line.giver.hopeless(request) : undefined;
       if (lease !== undefined) {
         served = true;
         serve(lease);
-      } else {
+      } else if (hopeless !== undefined) fail(hopeless);
+      else {
         line.refusedIn = this.#round;
         this.#refusedLines++;
       }

@@ -16,10 +16,11 @@ describe("the guard of a breaker that works", () => {
     const failed = vi.fn();
     const breaker = guardBreaker(() => inner, failed);
     expect(breaker?.state).toBe("half-open");
-    expect([breaker?.admits(10), breaker?.admits(11)]).toEqual([false, true]);
-    expect(breaker?.enter(5)).toBe(6);
-    breaker?.report(6, { outcome: "failure" }, 7);
-    expect(inner.report).toHaveBeenCalledWith(6, { outcome: "failure" }, 7);
+    expect(breaker?.stateFor(5, {})).toBe("half-open");
+    expect([breaker?.admits(10, {}), breaker?.admits(11, {})]).toEqual([false, true]);
+    expect(breaker?.enter(5, {})).toBe(6);
+    breaker?.report(6, { outcome: "failure" }, 7, 2);
+    expect(inner.report).toHaveBeenCalledWith(6, { outcome: "failure" }, 7, 2);
     breaker?.[Symbol.dispose]();
     expect(inner[Symbol.dispose]).toHaveBeenCalledTimes(1);
     expect(failed).not.toHaveBeenCalled();
@@ -35,6 +36,9 @@ describe("the guard of a breaker that throws", () => {
     get state(): never {
       return raise();
     },
+    get passes(): never {
+      return raise();
+    },
     admits: raise,
     enter: raise,
     report: raise,
@@ -45,16 +49,20 @@ describe("the guard of a breaker that throws", () => {
     const failed = vi.fn();
     const breaker = guardBreaker(() => broken, failed);
     expect(breaker?.state).toBe("closed");
-    expect(breaker?.admits(0)).toBe(true);
-    expect(breaker?.enter(0)).toBe(0);
-    breaker?.report(0, { outcome: "success" }, 0);
+    expect(breaker?.stateFor(0, {})).toBe("closed");
+    expect(breaker?.passes).toBe(true);
+    expect(breaker?.admits(0, {})).toBe(true);
+    expect(breaker?.enter(0, {})).toBe(0);
+    breaker?.report(0, { outcome: "success" }, 0, 0);
     breaker?.[Symbol.dispose]();
     expect(failed.mock.calls.map(([where]) => where as string)).toEqual([
       "breaker.state",
+      "breaker.state",
+      "breaker.passes",
       "breaker.admits",
       "breaker.enter",
       "breaker.report",
-      "breaker dispose",
+      "breaker.dispose",
     ]);
     for (const [, reason] of failed.mock.calls) expect(reason).toBe(error);
   });

@@ -1,4 +1,5 @@
 import type { Report } from "../call/outcome.ts";
+import type { PickRequest } from "../strategy/strategy.ts";
 import type { Breaker, BreakerState } from "./breaker.ts";
 
 /**
@@ -8,7 +9,7 @@ import type { Breaker, BreakerState } from "./breaker.ts";
 export function guardBreaker(
   create: () => Breaker,
   failed: (where: string, error: unknown) => void,
-): Breaker | undefined {
+): GuardedBreaker | undefined {
   try {
     return new GuardedBreaker(create(), failed);
   } catch (error) {
@@ -17,7 +18,7 @@ export function guardBreaker(
   }
 }
 
-class GuardedBreaker implements Breaker {
+export class GuardedBreaker implements Breaker {
   readonly #inner: Breaker;
   readonly #failed: (where: string, error: unknown) => void;
 
@@ -27,45 +28,54 @@ class GuardedBreaker implements Breaker {
   }
 
   get state(): BreakerState {
-    try {
-      return this.#inner.state;
-    } catch (error) {
-      this.#failed("breaker.state", error);
-      return "closed";
-    }
+    return this.#ask("state", "closed", (inner) => inner.state);
   }
 
-  admits(nowMs: number): boolean {
+  get passes(): boolean {
+    return this.#ask("passes", true, (inner) => inner.passes === true);
+  }
+
+  stateFor(nowMs: number, request: PickRequest): BreakerState {
+    return this.#ask("state", "closed", (inner) => inner.stateFor?.(nowMs, request) ?? inner.state);
+  }
+
+  admits(nowMs: number, request: PickRequest): boolean {
     try {
-      return this.#inner.admits(nowMs);
+      return this.#inner.admits(nowMs, request);
     } catch (error) {
       this.#failed("breaker.admits", error);
       return true;
     }
   }
 
-  enter(nowMs: number): number {
+  enter(nowMs: number, request: PickRequest): number {
     try {
-      return this.#inner.enter(nowMs);
+      return this.#inner.enter(nowMs, request);
     } catch (error) {
       this.#failed("breaker.enter", error);
       return 0;
     }
   }
 
-  report(generation: number, report: Report, nowMs: number): void {
+  report(generation: number, report: Report, nowMs: number, latencyMs: number): void {
     try {
-      this.#inner.report(generation, report, nowMs);
+      this.#inner.report(generation, report, nowMs, latencyMs);
     } catch (error) {
       this.#failed("breaker.report", error);
     }
   }
 
   [Symbol.dispose](): void {
+    this.#ask("dispose", undefined, (inner) => inner[Symbol.dispose]());
+  }
+
+  /** For what is not asked at every pick: there the functions would cost more than the question. */
+  #ask<T>(what: string, instead: T, ask: (inner: Breaker) => T): T {
     try {
-      this.#inner[Symbol.dispose]();
+      return ask(this.#inner);
     } catch (error) {
-      this.#failed("breaker dispose", error);
+      this.#failed(`breaker.${what}`, error);
+      return instead;
     }
   }
 }

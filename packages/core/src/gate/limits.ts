@@ -1,9 +1,8 @@
 import type { BackendSpec, RequestKind } from "../backend.ts";
 import type { Clock } from "../clock.ts";
-import type { FairleadError, LimitName } from "../errors.ts";
+import { FairleadError, type LimitName, withoutStack } from "../errors.ts";
 import type { Announcer } from "../telemetry/events.ts";
 import { Capacity } from "./limit-capacity.ts";
-import { limitError } from "./limit-error.ts";
 import type { LimitSettings } from "./limit-settings.ts";
 import type { RateGate } from "./rate/rate-gate.ts";
 
@@ -101,6 +100,6 @@ export class Limits {
     const { upstream, announcer } = this.#context;
     this.shed[limit]++;
     announcer.emit("callShed", () => ({ upstream, limit }));
-    return limitError(`${upstream}: ${why}`, { limit, retryAfterMs });
+    return withoutStack(() => new FairleadError("FAIRLEAD_ERR_LIMIT", `${upstream}: ${why}`, { limit, retryAfterMs }));
   }
 }

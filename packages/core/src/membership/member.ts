@@ -1,6 +1,6 @@
 import type { AdminState, Backend, ReportedLoad, RequestKind } from "../backend.ts";
 import type { Outcome, Report } from "../call/outcome.ts";
-import type { Breaker } from "../gate/breaker.ts";
+import type { GuardedBreaker } from "../gate/guarded-breaker.ts";
 import type { Capacity } from "../gate/limit-capacity.ts";
 import type { CheckResult, CheckTarget } from "../health/check/health-check.ts";
 import { Ejection } from "../health/ejection.ts";
@@ -46,13 +46,13 @@ export class Member implements Backend, CheckTarget {
   row: number;
   readonly ejection: Ejection;
   readonly counters: BackendCounters = new BackendCounters();
-  readonly breaker: Breaker | undefined;
+  readonly breaker: GuardedBreaker | undefined;
   #capacity: Capacity | undefined = undefined;
   /** As many are under way as may be. */
   #requestsFull = false;
   #connectionsFull = false;
 
-  constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: Breaker | undefined) {
+  constructor(spec: ResolvedSpec, loads: LoadTable, random: Random, breaker: GuardedBreaker | undefined) {
     this.id = spec.id;
     this.spec = spec;
     this.weight = spec.weight;
@@ -186,7 +186,7 @@ export class Member implements Backend, CheckTarget {
     if (this.state === "draining" && request.pinned !== this.id) return false;
     if (nowMs < this.pausedUntilMs) return false;
     if (request.kind === "connection" ? this.#connectionsFull : this.#requestsFull) return false;
-    if (this.breaker !== undefined && !this.breaker.admits(nowMs)) return false;
+    if (this.breaker !== undefined && !this.breaker.admits(nowMs, request)) return false;
     if (this.isPending || (this.failed && !this.inPanic)) return false;
     return !this.suspect || this.#admitsSuspect(request, nowMs);
   }
@@ -194,6 +194,12 @@ export class Member implements Backend, CheckTarget {
   /** Has failed, and takes one attempt at a time. */
   get testable(): boolean {
     return this.inPlay && this.ejection.suspect && (this.inPanic || !this.ejection.ejected);
+  }
+
+  /** Whatever else may open: its breaker takes no such call for a time, so that waiting for it is pointless. */
+  cutOff(request: PickRequest, nowMs: number): boolean {
+    const { breaker } = this;
+    return breaker !== undefined && breaker.stateFor(nowMs, request) === "open" && !breaker.admits(nowMs, request);
   }
 
   /** One attempt at a time, and a retry only as the last resort: it has failed once already. */
@@ -226,7 +232,7 @@ export class Member implements Backend, CheckTarget {
   /** To be called after any change of what the gate looks at: notes whether it has to be asked at all. */
   refreshGate(): void {
     const gated =
-      this.breaker !== undefined ||
+      this.breaker?.passes === false ||
       this.pausedUntilMs > 0 ||
       this.ejection.suspect ||
       this.isDown ||

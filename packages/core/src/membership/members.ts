@@ -1,8 +1,8 @@
 import type { AdminState, RequestKind } from "../backend.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Clock } from "../clock.ts";
-import type { Breaker, BreakerProvider } from "../gate/breaker.ts";
-import { guardBreaker } from "../gate/guarded-breaker.ts";
+import type { BreakerContext, BreakerProvider } from "../gate/breaker.ts";
+import { type GuardedBreaker, guardBreaker } from "../gate/guarded-breaker.ts";
 import type { Limits } from "../gate/limits.ts";
 import type { OptionCheck } from "../options.ts";
 import type { Random } from "../random.ts";
@@ -62,6 +62,11 @@ export class Members {
     this.#verdicts.configure(settings);
     this.checks = new Checks(context, this.#views, this.#verdicts, () => this.#settings);
     this.checks.use(settings.healthCheck, []);
+  }
+
+  /** Whether backends have breakers. */
+  get guarded(): boolean {
+    return this.#context.breaker !== undefined;
   }
 
   /** Whether a complete set has ever come. */
@@ -311,10 +316,17 @@ export class Members {
     member.capacity = this.#context.limits.capacityOf(member.spec, member.capacity);
   }
 
-  #createBreaker(backend: string): Breaker | undefined {
-    const { breaker: provider, upstream, clock, random, changed, callbackFailed } = this.#context;
+  #createBreaker(backend: string): GuardedBreaker | undefined {
+    const { breaker: provider, announcer, ...shared } = this.#context;
     if (provider === undefined) return undefined;
-    return guardBreaker(() => provider.create({ upstream, backend, clock, random, changed }), callbackFailed);
+    const { upstream, callbackFailed } = shared;
+    const context: BreakerContext = {
+      ...shared,
+      backend,
+      gateChanged: () => this.get(backend)?.refreshGate(),
+      announce: (event, change) => announcer.emit(event, () => ({ upstream, backend, key: null, ...change })),
+    };
+    return guardBreaker(() => provider.create(context), callbackFailed);
   }
 
   dispose(): void {

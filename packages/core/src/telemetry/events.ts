@@ -15,6 +15,18 @@ interface EjectionEvent extends BackendEvent {
   readonly reason: string;
 }
 
+interface BreakerEvent {
+  readonly upstream: string;
+  /** Null: the breaker is one for the whole upstream. */
+  readonly backend: string | null;
+  /** Which requests it is about; null: all. */
+  readonly key: string | null;
+  /** In words, such as `7 of 12 calls failed`. */
+  readonly reason: string;
+  /** When an open one may be tried again; null: not by itself, or it is not open. */
+  readonly untilAt: number | null;
+}
+
 /** What a balancer announces. Times that end in `At` are milliseconds since 1970. */
 export interface BalancerEvents {
   backendAdded(event: BackendEvent): void;
@@ -32,6 +44,10 @@ export interface BalancerEvents {
   backendPaused(event: BackendEvent & { readonly untilAt: number }): void;
   backendStateChanged(event: BackendEvent & { readonly state: string }): void;
   backendDrained(event: BackendEvent & { readonly complete: boolean }): void;
+  breakerOpened(event: BreakerEvent): void;
+  /** It may be tried: by the call that is about to begin. */
+  breakerHalfOpened(event: BreakerEvent): void;
+  breakerClosed(event: BreakerEvent): void;
   panicEntered(event: { readonly upstream: string; readonly priority: number }): void;
   panicLeft(event: { readonly upstream: string; readonly priority: number }): void;
   /** An attempt will be repeated; `delayMs` until then. */

@@ -136,7 +136,11 @@ function behindTheGate(member: Member, request: PickRequest, nowMs: number): str
   }
   const full = backendLimit(member, request.kind ?? "request");
   if (full !== undefined) return full;
-  if (member.breaker?.admits(nowMs) === false) return `breaker ${member.breaker.state}`;
+  const { breaker } = member;
+  if (breaker?.admits(nowMs, request) === false) {
+    const state = breaker.stateFor(nowMs, request);
+    return `breaker ${state === "closed" ? "full" : state}`;
+  }
   return request.tried?.has(member) === true ? "already tried" : undefined;
 }
 
