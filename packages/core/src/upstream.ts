@@ -74,7 +74,7 @@ export class Upstream {
       settings,
     );
     const nowMs = clock.now();
-    const inFlight = (): number => this.members.requests;
+    const inFlight = (): number => this.members.inFlight("request");
     this.retryBudget = new AdjustableBudget(settings.retryBudget, inFlight, nowMs);
     this.requeueBudget = new AdjustableBudget(settings.requeueBudget, inFlight, nowMs);
   }

@@ -193,7 +193,7 @@ export class Member implements Backend, CheckTarget {
 
   /** Has failed, and takes one attempt at a time. */
   get testable(): boolean {
-    return this.inPlay && this.ejection.suspect && (this.inPanic || !this.ejection.ejected);
+    return this.inPlay && this.suspect && (this.inPanic || !this.failed);
   }
 
   /** Whatever else may open: its breaker takes no such call for a time, so that waiting for it is pointless. */

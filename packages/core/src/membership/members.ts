@@ -13,9 +13,9 @@ import type { CurrentView, ViewContext } from "../view/current-view.ts";
 import { Views } from "../view/views.ts";
 import { announcePanic } from "./announcements.ts";
 import { Checks } from "./checks.ts";
-import { type Difference, differing } from "./differing.ts";
 import { Member } from "./member.ts";
-import { checkSpecs, type ResolvedSpec, resolveSpecs, sameSpec } from "./spec.ts";
+import { Roster, type RosterHooks } from "./roster.ts";
+import { checkSpecs, type ResolvedSpec, resolveSpecs } from "./spec.ts";
 import { SpecCache } from "./spec-cache.ts";
 import { Verdicts } from "./verdicts.ts";
 
@@ -39,26 +39,23 @@ export class Members {
   #settings: SharedSettings;
   readonly checks: Checks;
   readonly #context: MembersContext;
-  readonly #byId = new Map<string, Member>();
-  /** One per entry of the set, in its order, which strategies and `first` see; then those on their way out. */
-  #members: readonly Member[] = [];
+  readonly #roster: Roster;
   readonly #loads: LoadTable;
   readonly #views: Views;
   readonly #verdicts: Verdicts;
   readonly #cache = new SpecCache();
-  /** The last complete set, as it was taken in. */
-  #specs: readonly ResolvedSpec[] | undefined;
 
   constructor(context: MembersContext, settings: SharedSettings) {
     this.#context = context;
     this.#settings = settings;
     this.#loads = new LoadTable(DECAY_MS, context.clock.now());
+    this.#roster = new Roster(this.#rosterHooks());
     this.#views = new Views(
-      { members: () => this.#members, context: (nowMs) => this.#viewContext(nowMs) },
+      { members: () => this.all, context: (nowMs) => this.#viewContext(nowMs) },
       (before, after) => announcePanic(context, before?.panic ?? [], after.panic),
       context.callbackFailed,
     );
-    this.#verdicts = new Verdicts(context, this.#views, () => this.#members);
+    this.#verdicts = new Verdicts(context, this.#views, () => this.all);
     this.#verdicts.configure(settings);
     this.checks = new Checks(context, this.#views, this.#verdicts, () => this.#settings);
     this.checks.use(settings.healthCheck, []);
@@ -71,7 +68,7 @@ export class Members {
 
   /** Whether a complete set has ever come. */
   get known(): boolean {
-    return this.#specs !== undefined;
+    return this.#roster.known;
   }
 
   get settings(): SharedSettings {
@@ -81,18 +78,18 @@ export class Members {
   set settings(settings: SharedSettings) {
     this.#settings = settings;
     this.#verdicts.configure(settings);
-    if (settings.ejection === undefined) for (const member of this.#members) member.acquit();
+    if (settings.ejection === undefined) for (const member of this.all) member.acquit();
     this.checks.use(settings.healthCheck, this.present);
-    for (const member of this.#members) this.#fitCapacity(member);
+    for (const member of this.all) this.#fitCapacity(member);
     this.#changed();
   }
 
   get all(): readonly Member[] {
-    return this.#members;
+    return this.#roster.all;
   }
 
   get size(): number {
-    return this.#byId.size;
+    return this.#roster.size;
   }
 
   /** Attempts under way on all backends together, those on their way out included. */
@@ -105,13 +102,8 @@ export class Members {
     return this.all.filter(({ gone }) => !gone);
   }
 
-  /** Requests under way on all backends. */
-  get requests(): number {
-    return this.#loads.totalRequests;
-  }
-
   get(id: string): Member | undefined {
-    return this.#byId.get(id);
+    return this.#roster.get(id);
   }
 
   /** The view for calls with these labels. */
@@ -120,7 +112,7 @@ export class Members {
   }
 
   #viewContext(nowMs: number): ViewContext {
-    for (const member of this.#members) {
+    for (const member of this.all) {
       const { ejection } = member;
       if (nowMs >= ejection.changesAtMs && ejection.expire(nowMs, member.idle)) member.refreshGate();
     }
@@ -162,95 +154,42 @@ export class Members {
   /** Nobody works yet, and the first look at all of them is not over. */
   get pending(): boolean {
     if (this.checks.running === undefined) return false;
-    const inPlay = this.#members.filter((member) => member.inPlay);
+    const inPlay = this.all.filter((member) => member.inPlay);
     if (inPlay.some(({ isUnknown }) => isUnknown)) return this.nobodyWorks;
     return inPlay.length > 0 && inPlay.every(({ isPending }) => isPending);
   }
 
-  /**
-   * Takes in a complete set: new ones are added, known ones keep their history, missing ones drain away. The same set
-   * again changes nothing.
-   */
+  /** Takes in a complete set; see `Roster`. */
   apply(specs: readonly ResolvedSpec[]): void {
-    const before = this.#specs ?? [];
-    const first = this.#specs === undefined;
-    this.#specs = specs;
-    const range = differing(before, specs);
-    const { from, to, toBefore } = range;
-    if (!first && from === to && from === toBefore) return;
-    const nowMs = this.#context.clock.now();
-    // Where all are new, nobody is warm and all must take calls at once.
-    const joins = from > 0 || to < specs.length || specs.some(({ id }) => this.#byId.get(id)?.gone === false);
-    let changed = first;
-    for (let index = from; index < to; index++)
-      if (this.#takeIn(specs[index] as ResolvedSpec, joins, nowMs)) changed = true;
-    const wanted = new Set(specs.slice(from, to).map(({ id }) => id));
-    for (let index = from; index < toBefore; index++) {
-      const { id } = before[index] as ResolvedSpec;
-      if (!wanted.has(id)) this.#letGo(id);
-    }
-    if (this.#putInOrder(before.length, specs, range)) changed = true;
-    if (changed) this.#changed();
-  }
-
-  #letGo(id: string): void {
-    const member = this.#byId.get(id);
-    if (member === undefined) return;
-    member.gone = true;
-    member.refreshGate();
-    this.checks.remove(member);
-    this.#forgetIfDone(member);
-  }
-
-  /** Adds or updates one; false if it was known as it is. */
-  #takeIn(spec: ResolvedSpec, joins: boolean, nowMs: number): boolean {
-    const { announcer, upstream } = this.#context;
-    const known = this.#byId.get(spec.id);
-    if (known !== undefined && !known.gone && (known.spec === spec || sameSpec(known.spec, spec))) return false;
-    const member = known ?? new Member(spec, this.#loads, this.#context.random, this.#createBreaker(spec.id));
-    const joined = known === undefined || known.gone;
-    if (joined) {
-      member.joinedAtMs = Math.floor(nowMs);
-      if (joins) member.warmsUpFromMs = nowMs;
-    }
-    if (known === undefined) {
-      this.#byId.set(spec.id, member);
-      announcer.emit("backendAdded", () => ({ upstream, backend: spec.id }));
-    } else {
-      member.update(spec);
-      announcer.emit("backendUpdated", () => ({ upstream, backend: spec.id }));
-    }
-    if (joined) this.checks.add(member);
-    this.#fitCapacity(member);
-    return true;
-  }
-
-  /** Only the part that differs is put together anew. Returns whether anybody came, went or changed places. */
-  #putInOrder(count: number, specs: readonly ResolvedSpec[], { from, to, toBefore }: Difference): boolean {
-    const before = this.#members;
-    const middle = specs.slice(from, to).flatMap(({ id }) => this.#byId.get(id) ?? []);
-    if (to === toBefore && middle.every((member, index) => member === before[from + index])) return false;
-    const leaving = [...before.slice(from, toBefore), ...before.slice(count)].filter(
-      (member) => member.gone && this.#byId.get(member.id) === member,
-    );
-    this.#members = [...before.slice(0, from), ...middle, ...before.slice(toBefore, count), ...leaving];
-    return true;
+    if (this.#roster.apply(specs)) this.#changed();
   }
 
   /** A backend that has left the set goes when its last lease is back. */
   forgetIfDone(member: Member): void {
-    if (this.#forgetIfDone(member)) this.#members = this.#members.filter((other) => other !== member);
+    this.#roster.forgetIfDone(member);
   }
 
-  #forgetIfDone(member: Member): boolean {
-    if (!member.gone || !member.idle || this.#byId.get(member.id) !== member) return false;
-    this.#byId.delete(member.id);
-    member.dispose();
-    this.#context.announcer.emit("backendRemoved", () => ({
-      upstream: this.#context.upstream,
-      backend: member.id,
-    }));
-    return true;
+  #rosterHooks(): RosterHooks {
+    const { announcer, upstream, random, clock } = this.#context;
+    return {
+      create: (spec) => new Member(spec, this.#loads, random, this.#createBreaker(spec.id)),
+      joined: (member, others) => {
+        const nowMs = clock.now();
+        member.joinedAtMs = Math.floor(nowMs);
+        if (others) member.warmsUpFromMs = nowMs;
+        this.checks.add(member);
+      },
+      added: (member) => {
+        this.#fitCapacity(member);
+        announcer.emit("backendAdded", () => ({ upstream, backend: member.id }));
+      },
+      updated: (member) => {
+        this.#fitCapacity(member);
+        announcer.emit("backendUpdated", () => ({ upstream, backend: member.id }));
+      },
+      left: (member) => this.checks.remove(member),
+      removed: (member) => announcer.emit("backendRemoved", () => ({ upstream, backend: member.id })),
+    };
   }
 
   setState(member: Member, state: AdminState | undefined): void {
@@ -275,7 +214,7 @@ export class Members {
 
   /** A verdict from elsewhere; as of a connection, since its latency is not that of a request through here. */
   observe(id: string, report: Report, nowMs: number): void {
-    const member = this.#byId.get(id);
+    const member = this.#roster.get(id);
     if (member === undefined) return;
     const young = nowMs - member.joinedAtMs < this.#settings.membership.graceMs;
     // What has just started may not answer checks yet.
@@ -330,6 +269,6 @@ export class Members {
   }
 
   dispose(): void {
-    for (const member of this.#members) member.dispose();
+    for (const member of this.all) member.dispose();
   }
 }

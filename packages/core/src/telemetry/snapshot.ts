@@ -135,7 +135,7 @@ export interface BalancerSnapshot {
 }
 
 function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
-  const { counters, lastCheck } = member;
+  const { counters } = member;
   const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
   return {
     id: member.id,
@@ -166,11 +166,32 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     ewmaMs: round(member.latency.read(nowMs)),
     ejectedUntilAt: member.ejection.untilMs === undefined ? null : toWall(member.ejection.untilMs),
     pausedUntilAt: nowMs < member.pausedUntilMs ? toWall(member.pausedUntilMs) : null,
-    lastCheckAt: lastCheck === undefined ? null : toWall(lastCheck.endedAtMs),
-    lastCheckMs: lastCheck === undefined ? null : round(lastCheck.endedAtMs - lastCheck.startedAtMs),
-    lastCheckPassed: lastCheck?.passed ?? null,
-    lastCheckReason: lastCheck?.reason ?? null,
-    certificateExpiresAt: lastCheck?.certificateExpiresAt ?? null,
+    ...lastCheckOf(member, toWall),
+  };
+}
+
+type LastCheck = Pick<
+  BackendSnapshot,
+  "lastCheckAt" | "lastCheckMs" | "lastCheckPassed" | "lastCheckReason" | "certificateExpiresAt"
+>;
+
+const NEVER_CHECKED: LastCheck = {
+  lastCheckAt: null,
+  lastCheckMs: null,
+  lastCheckPassed: null,
+  lastCheckReason: null,
+  certificateExpiresAt: null,
+};
+
+function lastCheckOf({ lastCheck }: Member, toWall: (ms: number) => number): LastCheck {
+  if (lastCheck === undefined) return NEVER_CHECKED;
+  const { startedAtMs, endedAtMs, passed, reason, certificateExpiresAt = null } = lastCheck;
+  return {
+    lastCheckAt: toWall(endedAtMs),
+    lastCheckMs: round(endedAtMs - startedAtMs),
+    lastCheckPassed: passed,
+    lastCheckReason: reason,
+    certificateExpiresAt,
   };
 }
 
