@@ -213,6 +213,8 @@ export {
   type IdempotencyKey,
   type IncomingCall,
   type IncomingHeaders,
+  type LastGoodResponseOptions,
+  lastGoodResponse,
   type Transport,
   type TransportInit,
 } from "@fairlead/fetch";

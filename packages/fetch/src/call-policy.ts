@@ -38,9 +38,10 @@ export function callOptions<T>(
   idempotent: boolean,
   signal: AbortSignal | undefined,
   judge: (result: AttemptResult) => Report,
+  accepts: (answer: unknown) => boolean,
   discard: (value: T) => void,
 ): CallOptions<T> {
-  const ours = { idempotent, judge, signal, discard };
+  const ours = { idempotent, judge, accepts, signal, discard };
   return said === undefined ? ours : { ...said, ...ours };
 }
 

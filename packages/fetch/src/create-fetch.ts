@@ -9,7 +9,7 @@ import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { PlainRoute } from "./plain-route.ts";
 import { attemptHeaders } from "./propagation.ts";
 import { byteLimit, refuseLongBody } from "./request-bytes.ts";
-import { discard } from "./response.ts";
+import { discard, isResponse } from "./response.ts";
 import { type FetchInput, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
 
@@ -83,10 +83,11 @@ export class FetchClient {
   call(outgoing: Outgoing, said: FairleadInit | undefined, send: Send): Promise<Response> {
     const { method, oneShot, signal, key } = outgoing;
     const options = callOptions<Response>(
-      said,
+      this.#withFallbackKey(outgoing, said),
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
       signal,
       (result) => this.#judge(result, outgoing),
+      isResponse,
       discard,
     );
     return this.balancer.call(send, options).catch((error: unknown) => {
@@ -102,6 +103,13 @@ export class FetchClient {
     const toBackend = { ...init, ...own, ...body };
     if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));
     return this.transport(url.href, toBackend as TransportInit, attempt);
+  }
+
+  /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
+  #withFallbackKey({ method, url }: Outgoing, said: FairleadInit | undefined): FairleadInit | undefined {
+    const fallback = said?.fallback ?? this.balancer.settings.fallback;
+    if (fallback === undefined || fallback === false || method !== "GET") return said;
+    return { fallbackKey: url.href, ...said };
   }
 
   #withKey(outgoing: Outgoing, said: FairleadInit | undefined): Outgoing {

@@ -4,6 +4,7 @@ export { judgeStatus } from "./classify.ts";
 export { type BalancedFetch, type BalancedInit, createFetch } from "./create-fetch.ts";
 export type { IdempotencyKey } from "./idempotency-key.ts";
 export { fromIncoming, type IncomingCall, type IncomingHeaders } from "./incoming.ts";
+export { type LastGoodResponseOptions, lastGoodResponse } from "./last-good-response.ts";
 export { type ClientOptions, checkClientOptions, type FairleadInit, type FetchOptions } from "./options.ts";
 export { parseRetryAfter } from "./retry-after.ts";
 export type { FetchInput } from "./target.ts";

@@ -105,6 +105,13 @@ export function streamFailure(error: unknown): Report {
   return { outcome: "failure", origin: "local", errorCode: errorCodeOf(error) };
 }
 
+/** Whether that is a response, of whatever class: there may be several. */
+export function isResponse(value: unknown): value is Response {
+  if (typeof value !== "object" || value === null) return false;
+  const { status, headers } = value as Partial<Response>;
+  return typeof status === "number" && typeof headers?.get === "function";
+}
+
 /** Lets go of a response that nobody will read: little is read, so that the connection can serve again. */
 export function discard(response: Response): void {
   if (response.body === null || response.bodyUsed) return;

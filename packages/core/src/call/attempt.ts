@@ -54,6 +54,8 @@ export interface CallOptions<T> {
   readonly fallback?: false | Fallback | undefined;
   /** What a fallback such as `lastGood()` remembers answers by. */
   readonly fallbackKey?: string | undefined;
+  /** Whether an adapter can return what a fallback answers; where it says no, the fallback knows no answer. */
+  readonly accepts?: ((answer: unknown) => boolean) | undefined;
   /** Called with a value that will not be returned, because another attempt replaces it or nobody waits for it. */
   readonly discard?: ((value: T) => void) | undefined;
 }

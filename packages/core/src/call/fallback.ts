@@ -74,7 +74,11 @@ function ask<T>(
   };
   const give = (value: T): void => {
     if (over) discardValue(host, options, value);
-    else finish({ failed: false, value });
+    else if (options.accepts?.(value) !== false) finish({ failed: false, value });
+    else {
+      host.callbackFailed("fallback", new TypeError(`${fallback.name} answered what this client can't return`));
+      finish(undefined);
+    }
   };
   const stop = (reason?: unknown): void => {
     over = true;

@@ -9,8 +9,8 @@ export interface LastGoodOptions {
   readonly maxKeys?: number | undefined;
   /** What is kept of a value, or a promise of it; `undefined`: nothing. Default the value itself. */
   readonly keep?: ((value: unknown) => unknown) | undefined;
-  /** The value from what was kept. Default what was kept. */
-  readonly give?: ((kept: unknown) => unknown) | undefined;
+  /** The value from what was kept, `ageMs` milliseconds ago. Default what was kept. */
+  readonly give?: ((kept: unknown, ageMs: number) => unknown) | undefined;
 }
 
 interface Entry {
@@ -51,7 +51,8 @@ export function lastGood(given: LastGoodOptions = {}): Fallback {
     },
     answer: (({ upstream, options, nowMs }: FailedCall<unknown>) => {
       const entry = options.fallbackKey === undefined ? undefined : entries.get(options.fallbackKey);
-      if (entry !== undefined && nowMs - entry.atMs <= maxAgeMs) return give(entry.kept);
+      const ageMs = entry === undefined ? Number.POSITIVE_INFINITY : nowMs - entry.atMs;
+      if (entry !== undefined && ageMs <= maxAgeMs) return give(entry.kept, ageMs);
       throw new FairleadError("FAIRLEAD_ERR_NO_BACKEND", `${upstream}: no good value of the last ${maxAgeMs} ms`);
     }) as Fallback["answer"],
   };

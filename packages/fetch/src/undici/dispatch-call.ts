@@ -83,6 +83,7 @@ export class DispatchCall {
           this.repeatable,
           this.#abort.signal,
           (result) => this.#judge(result),
+          (answer) => answer instanceof DispatchAttempt,
           (unwanted) => unwanted.discard(),
         ),
         kind: upgrades(this.#options) ? "connection" : "request",

@@ -97,6 +97,7 @@ class RequestClient {
         oneShot === undefined && this.#policy.isIdempotent(said, method, key),
         abortSignalOf(own.signal),
         oneShot === undefined ? this.#judge : (result) => this.#judgeOneShot(result, oneShot),
+        isData,
         discard,
       ),
     );
@@ -175,6 +176,12 @@ function hrefOf({ href, protocol, host, hostname, port, pathname, search }: UrlO
   if (href !== undefined && href !== null) return href;
   const origin = `${protocol ?? "http:"}//${host ?? `${hostname ?? ""}${port === undefined || port === null ? "" : `:${port}`}`}`;
   return `${origin}${pathname ?? "/"}${search ?? ""}`;
+}
+
+function isData(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { statusCode, body } = value as Partial<Data>;
+  return typeof statusCode === "number" && typeof body?.dump === "function";
 }
 
 /** Lets go of a response that nobody will read: little is read, so that the connection can serve again. */

@@ -1,0 +1,94 @@
+// Rivals and fallbacks over the wire, through every client.
+import { fallbackTo, fallbackWith, hedging } from "@fairlead/core";
+import { describe, expect, test, vi } from "vitest";
+import { createFetch, lastGoodResponse } from "../src/index.ts";
+import { balancerOver, counters, idle } from "./support/balancers.ts";
+import { clients } from "./support/clients.ts";
+import { httpServer } from "./support/servers.ts";
+
+describe.each(clients)("through $name", (client) => {
+  test("a backend that takes long gets a rival; the loser's request is ended, and no place stays taken", async () => {
+    let ended = 0;
+    const slow = await httpServer((_request, response) => {
+      response.on("close", () => void ended++);
+    });
+    const quick = await httpServer((_request, response) => void response.end("quick"));
+    const balancer = balancerOver([slow.url, quick.url], { hedge: hedging({ delayMs: 30 }) });
+    const answer = await client.connect(balancer)("/");
+    expect([answer.status, await answer.text()]).toEqual([200, "quick"]);
+    expect(balancer.snapshot().calls).toMatchObject({ hedges: 1, succeeded: 1, retries: 0 });
+    await idle(balancer);
+    await vi.waitFor(() => expect(ended).toBe(1), { timeout: 3_000, interval: 5 });
+    expect(counters(balancer, 0)).toMatchObject({ failures: 0, unreached: 0, ignored: 1 });
+  });
+
+  test("another balancer takes over when all backends fail, and its answer is the answer", async () => {
+    const bad = await httpServer((_request, response) => void response.writeHead(503).end("bad"));
+    const good = await httpServer((request, response) => void response.end(`away ${request.url}`));
+    const away = balancerOver([good.url]);
+    const balancer = balancerOver([bad.url], { fallback: fallbackTo(away), retry: false });
+    const answer = await client.connect(balancer)("/orders?page=2");
+    expect([answer.status, await answer.text()]).toEqual([200, "away /orders?page=2"]);
+    await idle(balancer);
+    await idle(away);
+    expect(balancer.snapshot().calls).toMatchObject({ fallbacks: 1, failed: 0 });
+  });
+
+  test("a fallback's answer that the client can't return is none", async () => {
+    const bad = await httpServer((_request, response) => void response.writeHead(503).end("bad"));
+    const balancer = balancerOver([bad.url], { fallback: fallbackWith(() => "a text"), retry: false });
+    const failures: string[] = [];
+    balancer.on("callbackFailed", ({ where, error }) => failures.push(`${where}: ${String(error)}`));
+    const answer = await client.connect(balancer)("/");
+    expect([answer.status, await answer.text()]).toEqual([503, "bad"]);
+    expect(failures).toEqual(["fallback: TypeError: function answered what this client can't return"]);
+    await idle(balancer);
+  });
+});
+
+describe("the last good response", () => {
+  async function arrange(options = {}) {
+    let status = 200;
+    let asked = 0;
+    const server = await httpServer((request, response) => {
+      asked++;
+      response.writeHead(status, { "content-type": "text/plain", "x-path": request.url }).end(`answer ${asked}`);
+    });
+    const balancer = balancerOver([server.url], { retry: false, ejection: false });
+    const fetch = createFetch(balancer, { fallback: lastGoodResponse(options) });
+    return { balancer, fetch, fail: () => (status = 503), server };
+  }
+
+  test("answers for the same URL, with its headers and age, as often as it is asked", async () => {
+    const { balancer, fetch, fail } = await arrange();
+    const fresh = await fetch("/a");
+    expect(await fresh.text()).toBe("answer 1");
+    expect(fresh.headers.has("age")).toBe(false);
+    fail();
+    await idle(balancer);
+    for (let turn = 0; turn < 2; turn++) {
+      const stale = await fetch("/a");
+      expect([stale.status, await stale.text(), stale.headers.get("x-path")]).toEqual([200, "answer 1", "/a"]);
+      expect(stale.headers.get("age")).toMatch(/^\d+$/);
+    }
+    expect((await fetch("/b")).status).toBe(503);
+    expect((await fetch("/a", { method: "POST" })).status).toBe(503);
+  });
+
+  test("is kept beside a caller who reads nothing, and not if it is long", async () => {
+    const { balancer, fetch, fail } = await arrange({ maxBytes: 8 });
+    await fetch("/a");
+    const long = await arrange({ maxBytes: 7 });
+    expect(await (await long.fetch("/a")).text()).toBe("answer 1");
+    fail();
+    long.fail();
+    await idle(balancer);
+    expect(await (await fetch("/a")).text()).toBe("answer 1");
+    expect((await long.fetch("/a")).status).toBe(503);
+  });
+
+  test("refuses wrong options", () => {
+    expect(() => lastGoodResponse({ maxBytes: -1 })).toThrow(expect.objectContaining({ code: "FAIRLEAD_ERR_CONFIG" }));
+    expect(() => lastGoodResponse({ maxAgeMs: 0 })).toThrow(expect.objectContaining({ code: "FAIRLEAD_ERR_CONFIG" }));
+  });
+});
