@@ -46,19 +46,20 @@ describe.each(clients)("through $name", (client) => {
   });
 });
 
-describe("the last good response", () => {
-  async function arrange(options = {}) {
-    let status = 200;
-    let asked = 0;
-    const server = await httpServer((request, response) => {
-      asked++;
-      response.writeHead(status, { "content-type": "text/plain", "x-path": request.url }).end(`answer ${asked}`);
-    });
-    const balancer = balancerOver([server.url], { retry: false, ejection: false });
-    const fetch = createFetch(balancer, { fallback: lastGoodResponse(options) });
-    return { balancer, fetch, fail: () => (status = 503), server };
-  }
+/** A backend that works until it is told to fail. */
+async function arrange(options = {}) {
+  let status = 200;
+  let asked = 0;
+  const server = await httpServer((request, response) => {
+    asked++;
+    response.writeHead(status, { "content-type": "text/plain", "x-path": request.url }).end(`answer ${asked}`);
+  });
+  const balancer = balancerOver([server.url], { retry: false, ejection: false });
+  const fetch = createFetch(balancer, { fallback: lastGoodResponse(options) });
+  return { balancer, fetch, fail: () => (status = 503), server };
+}
 
+describe("the last good response", () => {
   test("answers for the same URL, with its headers and age, as often as it is asked", async () => {
     const { balancer, fetch, fail } = await arrange();
     const fresh = await fetch("/a");
