@@ -1,6 +1,7 @@
 // One call and its attempts, under a virtual clock: what is repeated, where, how often, and what comes back.
 import { type Attempt, type CallOptions, type Classifier, FairleadError, first, type Report } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
+import { byStatus, type Reply } from "./support/replies.ts";
 import {
   abortListeners,
   constantRandom,
@@ -18,22 +19,6 @@ import {
   watch,
   world,
 } from "./support/world.ts";
-
-/** What a client of HTTP would say of a value `{ status }`. */
-const byStatus: Classifier = ({ value, failed }): Report | undefined => {
-  if (failed) return undefined;
-  const { status, retryAfterMs } = value as Reply;
-  if (status === 429) return { outcome: "overload", status, origin: "backend", retryAfterMs };
-  if (status === 503 && retryAfterMs !== undefined)
-    return { outcome: "overload", status, origin: "backend", retryAfterMs };
-  return status >= 500 ? { outcome: "failure", status, origin: "backend" } : { outcome: "success", status };
-};
-
-interface Reply {
-  readonly status: number;
-  readonly from?: string;
-  readonly retryAfterMs?: number | undefined;
-}
 
 describe("a call that works at once", () => {
   test("resolves to the value, with one attempt, and leaves nothing behind", async () => {
@@ -394,17 +379,18 @@ describe("an idempotent call", () => {
   });
 });
 
+const only200IsGood: Classifier = ({ value }) => {
+  const { status } = value as Reply;
+  return status === 200 ? "success" : { outcome: "failure", status };
+};
+
 describe("answers with a status", () => {
   const options: CallOptions<Reply> = { idempotent: true, classify: byStatus };
 
   test.each([408, 421, 425, 502, 503, 504])("%i is repeated elsewhere", async (status) => {
     const { balancer, clock } = world(2);
-    const classify: Classifier = ({ value }) => {
-      const reply = value as Reply;
-      return reply.status === 200 ? "success" : { outcome: "failure", status: reply.status };
-    };
     const { run, visits } = scripted<Reply>({ a: () => ({ status }), b: () => ({ status: 200 }) });
-    const call = watch(balancer.call(run, { idempotent: true, classify }));
+    const call = watch(balancer.call(run, { idempotent: true, classify: only200IsGood }));
     await clock.advance(50);
     expect(call.value).toEqual({ status: 200 });
     expect(visits).toEqual(["a", "b"]);

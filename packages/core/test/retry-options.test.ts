@@ -1,20 +1,8 @@
 // What a user can say of retries, on the whole way of a call, under a virtual clock.
-import { type Classifier, concurrencyBudget, type FailedAttempt, type Report } from "@fairlead/core";
+import { concurrencyBudget, type FailedAttempt } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
+import { byStatus, type Reply } from "./support/replies.ts";
 import { escaped, held, one, record, refused, reset, scripted, settle, watch, world } from "./support/world.ts";
-
-interface Reply {
-  readonly status: number;
-  readonly retryAfterMs?: number | undefined;
-}
-
-const byStatus: Classifier = ({ value, failed }): Report | undefined => {
-  if (failed) return undefined;
-  const { status, retryAfterMs } = value as Reply;
-  if (status === 429 || (status === 503 && retryAfterMs !== undefined))
-    return { outcome: "overload", status, origin: "backend", retryAfterMs };
-  return { outcome: status >= 500 ? "failure" : "success", status, origin: "backend" };
-};
 
 const options = { idempotent: true, classify: byStatus };
 
