@@ -16,7 +16,7 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const OPEN_MS = 30_000;
 const SAMPLING = { threshold: 0.5, duration: 10_000 };
 
-/** The policies that its readme puts together for calls, around each call; `send` must heed the signal. */
+/** Each call in a retry, a circuit breaker and a timeout of cockatiel, from the outside in. `send` must heed the signal. */
 export function withCockatiel(send: (signal: AbortSignal) => Promise<unknown>): Send {
   const policy = wrap(
     retry(handleAll, { maxAttempts: MAX_RETRIES, backoff: new ExponentialBackoff() }),
