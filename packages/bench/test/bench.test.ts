@@ -67,9 +67,9 @@ describe("a quick run", { timeout: 120_000 }, () => {
     ["keys", ["## From a key to its backend", "| maglev, murmur3 ", "| keys "]],
     ["membership", ["## A new set of 10,000 backends", "| maglev ", "| G14 "]],
     ["flapping", ["## Flapping breakers", "| ringHash ", "| flapping "]],
-    ["idle", ["## Idle backends", "| first ", "| G15 "]],
-    ["core", ["## The core over a stub transport", "| G3 "]],
-    ["http", ["## HTTP against bare undici", "| G4 ", "| G5 ", "| G6 ", "| G7 "]],
+    ["idle", ["## Idle backends", "| first ", "| G15 ", "| checks "]],
+    ["core", ["## The core over a stub transport", "| call, everything on, ", "| call, rejected, ", "| G3 "]],
+    ["http", ["## HTTP against bare undici", "over cockatiel", "| G4 ", "| G5 ", "| G6 ", "| G7 "]],
   ])("of section %s comes to its end", (section, texts) => {
     const { code, output, error } = bench(section, "--quick");
     expect(error).toBe("");

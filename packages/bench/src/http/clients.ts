@@ -2,24 +2,20 @@ import { type Balancer, type BalancerOptions, createBalancer } from "@fairlead/c
 import { createFetch } from "@fairlead/fetch";
 import { createRequest, undiciTransport } from "@fairlead/fetch/undici";
 import { BalancedPool, Pool, fetch as undiciFetch } from "undici";
+import { everythingOn, UNARMED } from "../everything-on.ts";
+import { withCockatiel } from "./cockatiel.ts";
 import type { Send } from "./load.ts";
 
 const PATH = "/v1/orders/7";
 
-/** Timeouts and retries switched off; ejection, latencies, histograms and counters stay on. */
-const OFF: Partial<BalancerOptions> = {
-  retry: false,
-  connectTimeoutMs: false,
-  attemptTimeoutMs: false,
-  deadlineMs: false,
-  bodyIdleTimeoutMs: false,
-};
-
 export type VariantName =
   | "bare Pool.request, 3 Pools in turn"
   | "bare BalancedPool.request"
+  | "bare Pool.request in cockatiel's retry, breaker, timeout"
   | "createRequest, timeouts and retries off"
   | "createRequest, defaults"
+  | "createRequest, everything on, timeouts and retries off"
+  | "createRequest, everything on, retries and deadline armed"
   | "bare undici fetch"
   | "createFetch over undici fetch"
   | "bare global fetch"
@@ -42,8 +38,10 @@ export function createClients(origins: readonly string[]): Clients {
   };
   const forUndici = balancer();
   const forGlobal = balancer();
-  const requestOff = createRequest(balancer(OFF));
+  const requestOff = createRequest(balancer(UNARMED));
   const request = createRequest(balancer());
+  const requestOn = createRequest(balancer({ ...everythingOn(), ...UNARMED }));
+  const requestArmed = createRequest(balancer(everythingOn()));
   const fetchUndici = createFetch(forUndici, {
     fetch: undiciTransport(forUndici, { fetch: undiciFetch as unknown as typeof fetch }),
   });
@@ -55,8 +53,13 @@ export function createClients(origins: readonly string[]): Clients {
       "bare Pool.request, 3 Pools in turn": async () =>
         (await nextPool().request({ path: PATH, method: "GET" })).body.text(),
       "bare BalancedPool.request": async () => (await balancedPool.request({ path: PATH, method: "GET" })).body.text(),
+      "bare Pool.request in cockatiel's retry, breaker, timeout": withCockatiel(async (signal) =>
+        (await nextPool().request({ path: PATH, method: "GET", signal })).body.text(),
+      ),
       "createRequest, timeouts and retries off": async () => (await requestOff(PATH)).body.text(),
       "createRequest, defaults": async () => (await request(PATH)).body.text(),
+      "createRequest, everything on, timeouts and retries off": async () => (await requestOn(PATH)).body.text(),
+      "createRequest, everything on, retries and deadline armed": async () => (await requestArmed(PATH)).body.text(),
       "bare undici fetch": async () => (await undiciFetch(nextUrl())).text(),
       "createFetch over undici fetch": async () => (await fetchUndici(PATH)).text(),
       "bare global fetch": async () => (await fetch(nextUrl())).text(),

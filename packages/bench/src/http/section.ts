@@ -55,7 +55,8 @@ function method({ rounds, sliceMs, parts, bytesRequests }: HttpEffort): string {
     `${BACKENDS} backends in a process of their own on loopback, which answer 1 KB at the least cost; the body is read with`,
     "`text()`. All variants of a table run in this process, in slices of",
     `${sliceMs} ms, cut into ${parts} parts that take turns in changing order, ${rounds} rounds; ratios are to the base in the`,
-    `same round. Processor time is that of the client process. Bytes are what ${bytesRequests.toLocaleString("en-US")} requests allocate on the JavaScript heap, over the base.`,
+    "same round. Everything on: health checks, outlier detection with three detectors, a closed circuit breaker per backend and",
+    `limits. Processor time is that of the client process. Bytes are what ${bytesRequests.toLocaleString("en-US")} requests allocate on the JavaScript heap, over the base.`,
   ].join(" ");
 }
 
@@ -119,7 +120,7 @@ function tableOf(
   return { title, head: withBytes ? [...head, "bytes over base"] : head, rows };
 }
 
-function targetsOf({ goals, concurrency }: Comparison, ratios: ReadonlyMap<string, Ratio>): Target[] {
+function targetsOf({ against, goals, concurrency }: Comparison, ratios: ReadonlyMap<string, Ratio>): Target[] {
   return goals.flatMap(({ goal, variant, perSecond, cpu, bytes: limitBytes }) => {
     const measured = ratios.get(variant);
     if (measured === undefined) throw new Error(`no such variant: ${variant}`);
@@ -141,9 +142,9 @@ function targetsOf({ goals, concurrency }: Comparison, ratios: ReadonlyMap<strin
             },
           ];
     return [
-      ...target("requests/s", "at least", perSecond, "×", measured.perSecond),
-      ...target("CPU", "at most", cpu, "×", measured.cpu),
-      ...target("bytes over bare", "at most", limitBytes, "B", measured.bytes),
+      ...target(`requests/s over ${against}`, "at least", perSecond, "×", measured.perSecond),
+      ...target(`CPU over ${against}`, "at most", cpu, "×", measured.cpu),
+      ...target(`bytes over ${against}`, "at most", limitBytes, "B", measured.bytes),
     ];
   });
 }

@@ -7,9 +7,11 @@ import type { Limit } from "../measure/target.ts";
 import { fixed, withQuartiles } from "../report/format.ts";
 import type { Section, SectionResult, Thoroughness } from "../section.ts";
 import { strategies } from "../strategies.ts";
+import type { ChecksCell } from "./checks-cell.ts";
 import type { MemoryCell } from "./memory-cell.ts";
 import type { ProcessorCell } from "./processor-cell.ts";
 
+const CHECKS_CELL = new URL("checks-cell.ts", import.meta.url);
 const MEMORY_CELL = new URL("memory-cell.ts", import.meta.url);
 const PROCESSOR_CELL = new URL("processor-cell.ts", import.meta.url);
 const FORGETS_CLOSE = fileURLToPath(new URL("forgets-close.ts", import.meta.url));
@@ -39,6 +41,7 @@ async function run(thoroughness: Thoroughness): Promise<SectionResult> {
     memory.set(strategy, spread(await isolated<MemoryCell>(MEMORY_CELL, args)));
   }
   const processor = await measureProcessor(effort);
+  const checks = await measureChecks(effort);
   const exits: number[] = [];
   for (let count = 0; count < effort.exits; count++) exits.push(await msToExit());
   return {
@@ -47,7 +50,9 @@ async function run(thoroughness: Thoroughness): Promise<SectionResult> {
       "10,000 backends after one pick. Memory is the JavaScript heap and the arrays outside of it after full collections,",
       "divided by the number of backends, specifications included; every strategy in a process of its own.",
       `Processor time is that of a process that sleeps, over ${effort.processorRounds} rounds of ${effort.processorMs} ms with`,
-      "the backends and as many without; and a process that never closes its balancer is timed from its last line to its end.",
+      "the backends and as many without; that of health checks every five seconds over a process that makes the same probes",
+      "from a timer, of which each succeeds at once. A process that never closes its balancer is timed from its last line to",
+      "its end.",
     ].join(" "),
     tables: [
       {
@@ -60,6 +65,8 @@ async function run(thoroughness: Thoroughness): Promise<SectionResult> {
         head: ["", "median [quartiles]"],
         rows: [
           ["% of a processor, over a process without backends", withQuartiles(processor, 3)],
+          ["% of a processor, health checks besides their probes", withQuartiles(checks.share, 3)],
+          ["checks per second", fixed(checks.perSecond, 0)],
           ["ms from the last line to the end of the process", fixed(spread(exits).median, 0)],
         ],
       },
@@ -67,6 +74,12 @@ async function run(thoroughness: Thoroughness): Promise<SectionResult> {
     targets: [
       ...[...memory].map(([strategy, bytes]) => target(`memory of an idle backend, ${strategy}`, 1_024, "B", bytes)),
       target("processor time of 10,000 idle backends", 0.1, "%", processor),
+      {
+        goal: "checks",
+        what: "10,000 backends checked every 5 s, besides the probes",
+        limit: { bound: "at most", value: 0.5, unit: "%" },
+        measured: checks.share,
+      },
       target("a process that forgot to close ends within", 1_000, "ms", spread(exits)),
     ],
   };
@@ -81,6 +94,18 @@ async function measureProcessor({ processorRounds, processorMs }: Effort): Promi
   const args = [BACKENDS, processorRounds, processorMs].map(String);
   const cell = await isolated<ProcessorCell>(PROCESSOR_CELL, args);
   return paired(cell.with, cell.without, (idle, bare) => idle - bare);
+}
+
+async function measureChecks({
+  processorRounds,
+  processorMs,
+}: Effort): Promise<{ readonly share: Spread; readonly perSecond: number }> {
+  const args = [BACKENDS, processorRounds, processorMs].map(String);
+  const cell = await isolated<ChecksCell>(CHECKS_CELL, args);
+  const { checksPerSecond, expectedPerSecond } = cell;
+  // Nothing would be cheaper than checks that are not made.
+  if (checksPerSecond < expectedPerSecond / 2) throw new Error(`only ${checksPerSecond} checks were made per second`);
+  return { share: paired(cell.checks, cell.probes, (checks, probes) => checks - probes), perSecond: checksPerSecond };
 }
 
 async function msToExit(): Promise<number> {
