@@ -229,11 +229,13 @@ export class CallHost implements LeaseHost, LeaseGiver {
     return this.limits.adaptsWhole ? this.members.inFlight(kind) : inFlight;
   }
 
-  settled(lease: ActiveLease, outcome: Report["outcome"], ownMs: number): void {
-    if (this.limits.adapts && outcome !== "ignored") {
-      this.limits.learn(lease, outcome === "success", ownMs);
-      lease.backend.noteLimits();
-    }
+  learn(lease: ActiveLease, outcome: Report["outcome"], ownMs: number): void {
+    if (outcome === "ignored") return;
+    this.limits.learn(lease, outcome === "success", ownMs);
+    lease.backend.noteLimits();
+  }
+
+  settled(): void {
     this.upstream.changed();
   }
 

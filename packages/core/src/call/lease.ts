@@ -15,8 +15,11 @@ export interface LeaseHost {
   entered(backend: Member, kind: RequestKind): number;
   /** What a backend says of its load, as text: read by the strategy that asked for it. */
   readLoad(report: Report): Report;
-  /** A verdict may have opened a gate. `ownMs`: its latency, without the time that this process stood still. */
-  settled(lease: ActiveLease, outcome: Outcome, ownMs: number): void;
+  /** Where a limit follows latency. `ownMs`: that of the attempt, without the time that this process stood still. */
+  readonly limits: { readonly adapts: boolean };
+  learn(lease: ActiveLease, outcome: Outcome, ownMs: number): void;
+  /** A verdict may have opened a gate. */
+  settled(): void;
   /** A place is free: somebody may be waiting for it. */
   released(lease: ActiveLease): void;
 }
@@ -62,10 +65,12 @@ export class ActiveLease implements Lease {
     const report = typeof given.load === "string" ? this.#host.readLoad(given) : given;
     const lagMs = this.#host.lag?.during(this.startedAtMs, nowMs) ?? 0;
     const latencyMs = this.#latencyOf(report, nowMs);
-    backend.breaker?.report(this.#breakerGeneration, report, nowMs, Math.max(0, latencyMs - lagMs));
+    if (backend.breaker !== undefined)
+      backend.breaker.report(this.#breakerGeneration, report, nowMs, Math.max(0, latencyMs - lagMs));
     if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
-    this.#host.settled(this, report.outcome, latencyMs - lagMs);
+    if (this.#host.limits.adapts) this.#host.learn(this, report.outcome, latencyMs - lagMs);
+    this.#host.settled();
   }
 
   /** Whatever a transport measured, a latency is a number. */

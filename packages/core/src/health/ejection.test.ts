@@ -347,7 +347,7 @@ describe("a backend with failures too few for an ejection", () => {
 
   it("is tested all the same if only what began before the failure has worked since", () => {
     const ejection = failing();
-    ejection.report(0, "success", 2_000, SETTINGS, 999);
+    ejection.report(0, "success", 2_000, SETTINGS, 1_001);
     expect(ejection.failures).toBe(0);
     expect(ejection.changesAtMs).toBe(6_000);
     ejection.report(0, "success", 2_000, SETTINGS, 1_000);

@@ -116,7 +116,7 @@ export class Ejection {
   }
 
   /**
-   * Takes in the verdict on an attempt that was admitted under `generation`, at `startedAtMs`.
+   * Takes in the verdict on an attempt that was admitted under `generation`, `tookMs` ago.
    *
    * @param counted whether a failure is one of those in a row
    */
@@ -125,11 +125,11 @@ export class Ejection {
     outcome: Outcome,
     nowMs: number,
     settings: EjectionSettings,
-    startedAtMs: number = nowMs,
+    tookMs: number = 0,
     counted: boolean = true,
   ): EjectionChange {
     if (generation !== this.generation) return undefined;
-    if (outcome === "success") return this.#succeeded(nowMs, startedAtMs);
+    if (outcome === "success") return this.#succeeded(nowMs, tookMs);
     if (outcome === "failure" || outcome === "unreached") return this.#failed(nowMs, settings, counted);
     return undefined;
   }
@@ -149,7 +149,7 @@ export class Ejection {
 
   /** It is to be back before its time, or is not ejected after all. Returns whether that changed anything. */
   pass(nowMs: number): boolean {
-    return this.suspect && this.#succeeded(nowMs, nowMs) !== undefined;
+    return this.suspect && this.#succeeded(nowMs, 0) !== undefined;
   }
 
   /** Back in, whatever the history. */
@@ -158,11 +158,11 @@ export class Ejection {
     this.#become(fresh());
   }
 
-  #succeeded(nowMs: number, startedAtMs: number): EjectionChange {
+  #succeeded(nowMs: number, tookMs: number): EjectionChange {
     if (this.#state.kind === "in") {
       this.#state.failures = 0;
       // What began before the failure doesn't take back that a strategy shuns the backend since.
-      if (startedAtMs >= this.#state.failedAtMs) this.#state.doubtAtMs = Number.POSITIVE_INFINITY;
+      if (nowMs - Math.max(0, tookMs) >= this.#state.failedAtMs) this.#state.doubtAtMs = Number.POSITIVE_INFINITY;
       return undefined;
     }
     // In panic an ejected backend is tried before its time; if it works, its time is over.

@@ -239,16 +239,7 @@ export class Members {
     nowMs: number,
   ): void {
     member.record(kind, report, latencyMs, lagMs, nowMs);
-    this.#verdicts.take(
-      member,
-      kind,
-      generation,
-      report,
-      latencyMs - lagMs,
-      nowMs - Math.max(0, latencyMs),
-      nowMs,
-      this.#settings,
-    );
+    this.#verdicts.take(member, kind, generation, report, latencyMs, lagMs, nowMs, this.#settings);
   }
 
   #fitCapacity(member: Member): void {

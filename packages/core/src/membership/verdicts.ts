@@ -43,7 +43,7 @@ export class Verdicts {
   }
 
   /**
-   * `generation` is the ejection's when the attempt was admitted, at `startedAtMs`.
+   * `generation` is the ejection's when the attempt was admitted.
    *
    * @param latencyMs negative if it says nothing of the backend
    */
@@ -53,7 +53,7 @@ export class Verdicts {
     generation: number,
     report: Report,
     latencyMs: number,
-    startedAtMs: number,
+    lagMs: number,
     nowMs: number,
     settings: SharedSettings,
   ): void {
@@ -61,8 +61,8 @@ export class Verdicts {
     if (ejection !== undefined) {
       const counted =
         this.#watch === undefined ||
-        this.#watched(this.#watch, member, kind, generation, report, latencyMs, nowMs, ejection);
-      const change = member.ejection.report(generation, report.outcome, nowMs, ejection, startedAtMs, counted);
+        this.#watched(this.#watch, member, kind, generation, report, latencyMs - lagMs, nowMs, ejection);
+      const change = member.ejection.report(generation, report.outcome, nowMs, ejection, latencyMs, counted);
       if (change !== undefined) this.#ejectionChanged(member, change, report, nowMs, ejection);
       this.#views.look(member.ejection.changesAtMs);
     }
