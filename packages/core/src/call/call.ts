@@ -53,11 +53,19 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     fail: (error: unknown) => void,
     go: (lease: ActiveLease) => void = (lease) => this.attemptOn(lease, this.now()),
   ): void {
-    const serve = (lease: ActiveLease): void => {
+    let waits = true;
+    const over = (): void => {
+      waits = false;
       this.#endWait = undefined;
       go(lease);
     };
-    this.#endWait = this.host.waitForLease(request, this.deadlineAtMs - this.now(), serve, fail);
+    const failed = (error: unknown): void => {
+      over();
+      fail(error);
+    };
+    const leave = this.host.waitForLease(request, this.deadlineAtMs - this.now(), serve, failed);
+    // Where waiting is hopeless it has failed already, and the call may wait for its fallback.
+    if (waits) this.#endWait = leave;
   }
 
   #pause(delayMs: number, then: () => void): void {
@@ -78,6 +86,9 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   protected unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void {
     this.repeats ??= new Repeats(this.host, this.options);
     const wanted = this.repeats.wanted(last, timeout, nowMs);
+    };
+    const serve = (lease: ActiveLease): void => {
+      over();
     if (wanted === undefined) this.#answer(last.attempt, last.ending, last.report);
     else {
       this.request = withTried(this.request, last.attempt.backend);

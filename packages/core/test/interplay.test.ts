@@ -1,0 +1,46 @@
+// Parts of failure handling that meet in one call, two or three at a time, under a virtual clock.
+import { concurrencyBudget, fallbackWith, rateLimit } from "@fairlead/core";
+import { describe, expect, test } from "vitest";
+import {
+  abortListeners,
+  deferred,
+  eject,
+  nothing,
+  one,
+  refused,
+  reset,
+  settle,
+  watch,
+  world,
+} from "./support/world.ts";
+
+const idempotent = { idempotent: true };
+const served = async (): Promise<string> => "served";
+const failing = async (): Promise<string> => {
+  throw reset();
+};
+
+describe("a fallback", () => {
+  test("of a call that nobody could even wait for ends with its caller; what it says later is let go", async () => {
+    const answer = deferred<string>();
+    const { balancer, clock } = world(1, {
+      queue: { size: 0 },
+      limits: { maxConcurrent: 1 },
+      fallback: fallbackWith(() => answer.promise),
+    });
+    const lease = balancer.tryAcquire();
+    const controller = new AbortController();
+    const discarded: unknown[] = [];
+    const discard = (value: unknown): void => void discarded.push(value);
+    const call = watch(balancer.call(served, { signal: controller.signal, discard }));
+    controller.abort("left");
+    await settle();
+    expect(call.error).toBe("left");
+    expect(clock.pending).toBe(0);
+    answer.resolve("late");
+    await settle();
+    expect(discarded).toEqual(["late"]);
+    expect(balancer.snapshot().calls).toMatchObject({ calls: 1, aborted: 1, fallbacks: 0, failed: 0 });
+    lease?.release();
+  });
+});
