@@ -44,3 +44,11 @@ describe("a fallback", () => {
     lease?.release();
   });
 });
+
+test("a call that is ended by close has failed", async () => {
+  const { balancer } = world(1);
+  const call = watch(balancer.call(() => new Promise(nothing)));
+  await balancer.close({ drainMs: 0 });
+  expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_CLOSED" });
+  expect(balancer.snapshot().calls).toMatchObject({ calls: 1, succeeded: 0, failed: 1, aborted: 0 });
+});

@@ -202,7 +202,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   close(error: FairleadError): void {
-    this.#end(error);
+    this.#closed(error);
     this.releaseAll();
   }
 
@@ -236,3 +236,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     if (this.allBack) this.host.upstream.calls.delete(this);
   }
 }
+  #closed(error: unknown): void {
+    if (!this.#answered) this.host.counters.failed++;
+    this.#end(error);
+  }
+
