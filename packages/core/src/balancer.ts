@@ -5,7 +5,7 @@ import type { Attempt, CallOptions } from "./call/attempt.ts";
 import { Call } from "./call/call.ts";
 import { CallHost } from "./call/call-host.ts";
 import type { Report } from "./call/outcome.ts";
-import { leaseNow, turnOfCall } from "./call/turn.ts";
+import { leaseNow } from "./call/turn.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { closeUpstream } from "./closing.ts";
 import type {
@@ -100,8 +100,12 @@ class UpstreamBalancer implements Balancer {
     const nowMs = this.clock.now();
     this.#upstream.callStarted(nowMs);
     const call = new Call(this.#host, run, options, nowMs);
-    const turn = this.#upstream.limits.rate === undefined ? undefined : turnOfCall(this.#host, options, nowMs);
-    return turn === undefined ? call.start(nowMs) : turn.then(() => call.start(this.clock.now()));
+    const turn = this.#upstream.limits.rate === undefined ? undefined : call.turn(nowMs);
+    if (turn === undefined) return call.start(nowMs);
+    return turn.then(
+      () => call.start(this.clock.now()),
+      (error: unknown) => call.refuse(error),
+    );
   }
 
   tryAcquire(request: PickRequest = NO_REQUEST): Lease | undefined {

@@ -43,6 +43,31 @@ describe("a fallback", () => {
     expect(balancer.snapshot().calls).toMatchObject({ calls: 1, aborted: 1, fallbacks: 0, failed: 0 });
     lease?.release();
   });
+
+  test("is asked for a call that comes too fast, and not when the balancer closes", async () => {
+    const { balancer, clock } = world(1, {
+      limits: { rate: rateLimit({ perSecond: 1 }) },
+      fallback: fallbackWith(() => "from elsewhere"),
+    });
+    expect([await balancer.call(served), await balancer.call(served)]).toEqual(["served", "from elsewhere"]);
+    expect(balancer.snapshot().calls).toMatchObject({ calls: 2, succeeded: 1, failed: 0, fallbacks: 1 });
+    balancer.configure({ limits: { rate: rateLimit({ perSecond: 1, delay: true }) } });
+    await balancer.call(served);
+    const waiting = watch(balancer.call(served));
+    await balancer.close();
+    await settle();
+    expect(waiting.error).toMatchObject({ code: "FAIRLEAD_ERR_CLOSED" });
+    expect(balancer.snapshot().calls).toMatchObject({ calls: 4, succeeded: 2, failed: 1, fallbacks: 1 });
+    expect(clock.pending).toBe(0);
+  });
+});
+
+test("a call does not wait for its turn beyond the deadline of the one who called us", async () => {
+  const { balancer, clock } = world(1, { limits: { rate: rateLimit({ perSecond: 1, delay: true }) } });
+  await balancer.call(served);
+  const call = watch(balancer.call(served, { deadlineLimitMs: 100 }));
+  await clock.advance(100);
+  expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_LIMIT" });
 });
 
 test("a call that is ended by close has failed", async () => {

@@ -11,6 +11,7 @@ import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
 import { withTried } from "./request.ts";
 import { discardValue } from "./verdict.ts";
+import { turnOf } from "./turn.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
@@ -28,6 +29,11 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   start(nowMs: number): Promise<T> {
     const promise = promiseOf(this);
     this.host.upstream.calls.add(this);
+  /** Where calls can come too fast: when it may begin; `undefined`: now. */
+  turn(nowMs: number): Promise<void> | undefined {
+    return turnOf(this.host, this.request, this.options.signal, this.deadlineAtMs, nowMs);
+  }
+
     const { signal } = this.options;
     if (signal?.aborted === true) this.#abortedByCaller(signal);
     else {
@@ -40,6 +46,20 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   adopt(resolve: (value: T) => void, reject: (error: unknown) => void): void {
     this.#resolve = resolve;
     this.#reject = reject;
+  /** Its turn has not come: nobody is asked but its fallback. */
+  refuse(error: unknown): Promise<T> {
+    const promise = promiseOf(this);
+    this.host.upstream.calls.add(this);
+    const { signal } = this.options;
+    if (signal?.aborted === true) this.#abortedByCaller(signal);
+    else if (this.host.upstream.closing) this.#closed(error);
+    else {
+      if (signal !== undefined) this.#listenTo(signal);
+      this.#failed({ failed: true, error });
+    }
+    return promise;
+  }
+
   }
 
   #acquire(nowMs: number): void {
