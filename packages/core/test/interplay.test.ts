@@ -70,6 +70,47 @@ test("a call does not wait for its turn beyond the deadline of the one who calle
   expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_LIMIT" });
 });
 
+describe("what a repeat was paid is given back", () => {
+  const options = {
+    ejection: false,
+    retry: { delayMs: 100, jitter: false },
+    retryBudget: concurrencyBudget({ ratio: 0, minConcurrency: 1 }),
+    requeueBudget: concurrencyBudget({ ratio: 0, minConcurrency: 1 }),
+  } as const;
+
+  test("when its caller leaves during the back-off", async () => {
+    const { balancer, clock } = world(1, options);
+    const controller = new AbortController();
+    const left = watch(balancer.call(failing, { ...idempotent, signal: controller.signal }));
+    await clock.advance(50);
+    controller.abort("left");
+    await settle();
+    expect(left.error).toBe("left");
+    let attempts = 0;
+    const next = watch(balancer.call(() => (attempts++ === 0 ? failing() : served()), idempotent));
+    await clock.advance(100);
+    expect(next.value).toBe("served");
+  });
+
+  test("when its caller leaves while it waits for a backend", async () => {
+    const { balancer, clock } = world(2, { ...options, limits: { maxConcurrentPerBackend: 1 } });
+    const busy = balancer.tryAcquire({ pinned: "b" });
+    const controller = new AbortController();
+    // It never reached `a`, and by then the upstream has no room.
+    const left = watch(balancer.call(() => Promise.reject(refused()), { signal: controller.signal }));
+    balancer.configure({ limits: { maxConcurrent: 1 } });
+    await settle();
+    expect([left.state, balancer.snapshot().waiting]).toEqual(["pending", 1]);
+    controller.abort("left");
+    balancer.configure({ limits: false });
+    busy?.release();
+    let attempts = 0;
+    const next = watch(balancer.call(() => (attempts++ === 0 ? Promise.reject(refused()) : served())));
+    await clock.advance(100);
+    expect(next.value).toBe("served");
+  });
+});
+
 test("a call that is ended by close has failed", async () => {
   const { balancer } = world(1);
   const call = watch(balancer.call(() => new Promise(nothing)));

@@ -2,6 +2,7 @@ import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
+import type { Budget } from "./budget.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
@@ -22,6 +23,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #answered = false;
   /** What the repeat that is being prepared will replace. */
   #replaced: Last<T> | undefined = undefined;
+  /** What has paid for a repeat that has not begun. */
+  #unspent: Budget | undefined = undefined;
   /** Ends the present wait: back-off, queue or fallback. */
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
@@ -102,6 +105,13 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   // Again
+    this.#giveBack();
+  }
+
+  /** The repeat will not be made. */
+  #giveBack(): void {
+    this.#unspent?.giveBack(this.now());
+    this.#unspent = undefined;
 
   protected unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void {
     this.repeats ??= new Repeats(this.host, this.options);
@@ -124,6 +134,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const repeat = this.repeats?.next(wanted, last.report, nowMs, this.deadlineAtMs);
     if (repeat === undefined) this.#exhausted(last);
     else {
+      this.#unspent = repeat.budget;
       // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
       if (last.ending.failed) last.attempt.finish();
       if (repeat.delayMs === 0) this.#again(last, repeat);
@@ -136,7 +147,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const nowMs = this.now();
     const lease = this.host.leaseForRepeat(this.request, repeat.kind, nowMs);
     const nobody = (): void => {
-      repeat.budget?.giveBack(this.now());
+      this.#giveBack();
       this.#exhausted(last);
     };
     const { askedMs } = repeat;
@@ -150,6 +161,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   #repeatOn(lease: ActiveLease, repeat: Repeat, nowMs: number): void {
+    this.#unspent = undefined;
     this.repeats?.begun(repeat);
     this.#dropReplaced();
     this.attemptOn(lease, nowMs, repeat.budget);
