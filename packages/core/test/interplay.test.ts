@@ -118,3 +118,23 @@ test("a call that is ended by close has failed", async () => {
   expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_CLOSED" });
   expect(balancer.snapshot().calls).toMatchObject({ calls: 1, succeeded: 0, failed: 1, aborted: 0 });
 });
+
+test("a repeat that waits for the test of another backend goes elsewhere if that fails", async () => {
+  const { balancer, clock } = world(2, { panicThreshold: 0, queue: { timeoutMs: 5_000 } });
+  eject(balancer, "b");
+  await clock.advance(5_000);
+  const testing = balancer.tryAcquire({ pinned: "b" });
+  let attempts = 0;
+  const call = watch(
+    balancer.call(async ({ backend }) => {
+      if (attempts++ === 0) throw refused();
+      return backend.id;
+    }),
+  );
+  await settle();
+  expect([one(balancer, "b").requests, balancer.snapshot().waiting]).toEqual([1, 1]);
+  testing?.settle({ outcome: "failure" });
+  testing?.release();
+  await settle();
+  expect(call.value).toBe("a");
+});

@@ -131,6 +131,11 @@ export class CallHost implements LeaseHost, LeaseGiver {
     );
   }
 
+  leaseForWaiter(request: PickRequest, nowMs: number): ActiveLease | undefined {
+    // Whom a repeat waits for may have failed its test since.
+    return this.tryLease(request.tried === undefined ? request : this.worthWaitingFor(request), nowMs);
+  }
+
   /** What a repeat waits for: one it has not tried, if such a one is only busy with its test attempt; else anybody. */
   worthWaitingFor(request: PickRequest): PickRequest {
     const busy = this.members.all.some((member) => member.testable && request.tried?.has(member) !== true);
