@@ -111,6 +111,15 @@ describe("what a repeat was paid is given back", () => {
   });
 });
 
+test("the caller's signal is let go of when a call has timed out, though its function goes on", async () => {
+  const { balancer, clock } = world(1, { attemptTimeoutMs: 100, retry: false });
+  const controller = new AbortController();
+  const call = watch(balancer.call(() => new Promise(nothing), { signal: controller.signal }));
+  await clock.advance(100);
+  expect(call.error).toMatchObject({ code: "FAIRLEAD_ERR_TIMEOUT" });
+  expect(abortListeners(controller.signal)).toBe(0);
+});
+
 test("a call that is ended by close has failed", async () => {
   const { balancer } = world(1);
   const call = watch(balancer.call(() => new Promise(nothing)));

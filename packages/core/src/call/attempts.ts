@@ -200,14 +200,17 @@ export abstract class CallAttempts<T> implements AttemptOwner {
   }
 
   /** One of several rivals has won: the others are ended, which blames nobody, and it alone is heard of from now on. */
-  protected endRivalsOf(winner: ActiveAttempt): void {
+  protected endRivalsOf(winner: ActiveAttempt, { failed }: Ending<T>): void {
     this.stopHedging();
     if (this.#others === undefined) return;
     const losers = this.running;
     if (winner !== this.#attempt) {
       if (this.#attempt !== undefined) this.#setAside(this.#attempt);
-      this.#others.delete(winner);
-      this.#attempt = winner;
+      // One that has timed out leaves no answer behind, however long its function goes on.
+      if (!failed) {
+        this.#others.delete(winner);
+        this.#attempt = winner;
+      }
     }
     this.settleRunning(IGNORED);
     for (const loser of losers) loser.abort(new DOMException("another attempt was faster", "AbortError"));

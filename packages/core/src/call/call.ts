@@ -11,8 +11,8 @@ import { IGNORED, type Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
 import { withTried } from "./request.ts";
-import { discardValue } from "./verdict.ts";
 import { turnOf } from "./turn.ts";
+import { discardValue } from "./verdict.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
@@ -29,14 +29,14 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  start(nowMs: number): Promise<T> {
-    const promise = promiseOf(this);
-    this.host.upstream.calls.add(this);
   /** Where calls can come too fast: when it may begin; `undefined`: now. */
   turn(nowMs: number): Promise<void> | undefined {
     return turnOf(this.host, this.request, this.options.signal, this.deadlineAtMs, nowMs);
   }
 
+  start(nowMs: number): Promise<T> {
+    const promise = promiseOf(this);
+    this.host.upstream.calls.add(this);
     const { signal } = this.options;
     if (signal?.aborted === true) this.#abortedByCaller(signal);
     else {
@@ -46,9 +46,6 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     return promise;
   }
 
-  adopt(resolve: (value: T) => void, reject: (error: unknown) => void): void {
-    this.#resolve = resolve;
-    this.#reject = reject;
   /** Its turn has not come: nobody is asked but its fallback. */
   refuse(error: unknown): Promise<T> {
     const promise = promiseOf(this);
@@ -63,6 +60,9 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     return promise;
   }
 
+  adopt(resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   #acquire(nowMs: number): void {
@@ -80,6 +80,9 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const over = (): void => {
       waits = false;
       this.#endWait = undefined;
+    };
+    const serve = (lease: ActiveLease): void => {
+      over();
       go(lease);
     };
     const failed = (error: unknown): void => {
@@ -102,9 +105,6 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #stopWaiting(reason?: unknown): void {
     this.#endWait?.(reason);
     this.#endWait = undefined;
-  }
-
-  // Again
     this.#giveBack();
   }
 
@@ -112,13 +112,13 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #giveBack(): void {
     this.#unspent?.giveBack(this.now());
     this.#unspent = undefined;
+  }
+
+  // Again
 
   protected unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void {
     this.repeats ??= new Repeats(this.host, this.options);
     const wanted = this.repeats.wanted(last, timeout, nowMs);
-    };
-    const serve = (lease: ActiveLease): void => {
-      over();
     if (wanted === undefined) this.#answer(last.attempt, last.ending, last.report);
     else {
       this.request = withTried(this.request, last.attempt.backend);
@@ -193,7 +193,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
-    this.endRivalsOf(attempt);
+    this.endRivalsOf(attempt, ending);
     if (report.outcome === "success" || report.outcome === "ignored") this.#conclude(ending);
     else this.#failed(ending);
     attempt.finish();
@@ -238,6 +238,11 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     this.releaseAll();
   }
 
+  #closed(error: unknown): void {
+    if (!this.#answered) this.host.counters.failed++;
+    this.#end(error);
+  }
+
   /** Ends the call, or the body of its answer; attempts under way blame nobody. */
   #end(reason: unknown): void {
     this.abortAll(reason);
@@ -268,8 +273,3 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     if (this.allBack) this.host.upstream.calls.delete(this);
   }
 }
-  #closed(error: unknown): void {
-    if (!this.#answered) this.host.counters.failed++;
-    this.#end(error);
-  }
-
