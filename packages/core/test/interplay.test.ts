@@ -44,6 +44,26 @@ describe("a fallback", () => {
     lease?.release();
   });
 
+  test("that its caller does not wait for leaves the answer it was to replace to nobody", async () => {
+    const { balancer, clock } = world(1, { retry: false, fallback: fallbackWith(() => new Promise(nothing)) });
+    const controller = new AbortController();
+    const discarded: unknown[] = [];
+    const call = watch(
+      balancer.call(async () => "unavailable", {
+        classify: () => "failure",
+        signal: controller.signal,
+        discard: (value) => void discarded.push(value),
+      }),
+    );
+    await settle();
+    expect(call.state).toBe("pending");
+    controller.abort("left");
+    await settle();
+    expect(call.error).toBe("left");
+    expect(discarded).toEqual(["unavailable"]);
+    expect(clock.pending).toBe(0);
+  });
+
   test("is asked for a call that comes too fast, and not when the balancer closes", async () => {
     const { balancer, clock } = world(1, {
       limits: { rate: rateLimit({ perSecond: 1 }) },
