@@ -1,12 +1,15 @@
 // Parts of failure handling that meet in one call, two or three at a time, under a virtual clock.
-import { concurrencyBudget, fallbackWith, rateLimit } from "@fairlead/core";
+import { type Breaker, type BreakerState, concurrencyBudget, fallbackWith, hedging, rateLimit } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
+import { timed } from "./support/timed.ts";
 import {
   abortListeners,
   deferred,
   eject,
+  held,
   nothing,
   one,
+  record,
   refused,
   reset,
   settle,
@@ -166,4 +169,73 @@ test("a repeat that waits for the test of another backend goes elsewhere if that
   testing?.release();
   await settle();
   expect(call.value).toBe("a");
+});
+
+describe("a test attempt that loses to a hedge", () => {
+  const hedge = hedging({ delayMs: 50, budget: false });
+  const answers = { a: { afterMs: 100 }, b: { afterMs: 10 }, c: { afterMs: 10 } };
+
+  test("goes on to its verdict, and brings its backend back", async () => {
+    const { balancer, clock } = world(3, { hedge });
+    const { run, aborted } = timed(clock, answers);
+    eject(balancer, "a");
+    await clock.advance(5_000);
+    const discarded: unknown[] = [];
+    const call = watch(balancer.call(run, { ...idempotent, discard: (value) => void discarded.push(value) }));
+    await clock.advance(60);
+    expect(call.value).toBe("b");
+    expect(one(balancer, "a")).toMatchObject({ requests: 1, health: "probation" });
+    await clock.advance(40);
+    expect(one(balancer, "a")).toMatchObject({ requests: 0, health: "healthy", successes: 1 });
+    expect({ aborted, discarded }).toEqual({ aborted: [], discarded: ["a"] });
+    expect(balancer.snapshot().calls).toMatchObject({ calls: 1, succeeded: 1, failed: 0, timeouts: 0 });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("keeps its backend out where it fails", async () => {
+    const { balancer, clock } = world(3, { hedge, attemptTimeoutMs: 80 });
+    eject(balancer, "a");
+    await clock.advance(5_000);
+    const call = watch(balancer.call(timed(clock, answers).run, idempotent));
+    await clock.advance(80);
+    expect(call.value).toBe("b");
+    expect(one(balancer, "a")).toMatchObject({ requests: 0, health: "ejected", ejections: 2 });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("closes the half-open breaker of its backend", async () => {
+    let state: BreakerState = "half-open";
+    const breaker = {
+      name: "half-open",
+      create: ({ backend }: { readonly backend: string }): Breaker => ({
+        get state() {
+          return backend === "a" ? state : "closed";
+        },
+        admits: () => true,
+        enter: () => 0,
+        report: (_, { outcome }) => {
+          if (backend === "a" && outcome === "success") state = "closed";
+        },
+        [Symbol.dispose]: nothing,
+      }),
+    };
+    const { balancer, clock } = world(3, { hedge, breaker });
+    const call = watch(balancer.call(timed(clock, answers).run, idempotent));
+    await clock.advance(100);
+    expect([call.value, state]).toEqual(["b", "closed"]);
+  });
+
+  test("ends with the balancer, blaming nobody", async () => {
+    const { balancer, clock } = world(3, { hedge });
+    const { run, aborted } = timed(clock, answers);
+    eject(balancer, "a");
+    await clock.advance(5_000);
+    const call = watch(balancer.call(run, idempotent));
+    await clock.advance(60);
+    expect(call.value).toBe("b");
+    const ejections = record(balancer, "backendEjected");
+    await balancer.close();
+    expect({ aborted, ejections, left: held(balancer) }).toEqual({ aborted: ["a"], ejections: [], left: 0 });
+    expect(clock.pending).toBe(0);
+  });
 });

@@ -7,7 +7,7 @@ import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
-import { IGNORED, type Report } from "./outcome.ts";
+import type { Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
 import { withTried } from "./request.ts";
@@ -248,7 +248,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     this.abortAll(reason);
     if (this.#answered) return;
     this.#stopWaiting(reason);
-    this.settleRunning(IGNORED);
+    this.ignoreRunning();
     this.#conclude({ failed: true, error: reason });
     this.#dropReplaced();
     this.#endIfDone();
@@ -256,6 +256,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   stopRepeating(): void {
     this.stopHedging();
+    this.endTests();
     if (this.#replaced === undefined) return;
     this.#stopWaiting();
     this.#exhausted(this.#replaced);

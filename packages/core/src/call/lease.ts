@@ -32,7 +32,7 @@ export class ActiveLease implements Lease {
   readonly #ejectionGeneration: number;
   readonly #breakerGeneration: number;
   /** Whether it holds the one place of a suspect backend. */
-  readonly #probe: boolean;
+  readonly probe: boolean;
   settled = false;
   released = false;
 
@@ -43,8 +43,8 @@ export class ActiveLease implements Lease {
     this.kind = kind;
     this.startedAtMs = nowMs;
     this.#ejectionGeneration = backend.ejection.generation;
-    this.#probe = backend.suspect;
-    if (this.#probe) backend.ejection.enterProbe(nowMs);
+    this.probe = backend.suspect;
+    if (this.probe) backend.ejection.enterProbe(nowMs);
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs, request);
     backend.counters.attempts++;
     this.inFlight = host.entered(backend, kind);
@@ -63,7 +63,7 @@ export class ActiveLease implements Lease {
     const lagMs = this.#host.lag?.during(this.startedAtMs, nowMs) ?? 0;
     const latencyMs = this.#latencyOf(report, nowMs);
     backend.breaker?.report(this.#breakerGeneration, report, nowMs, Math.max(0, latencyMs - lagMs));
-    if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
+    if (this.probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
     this.#host.settled(this, report.outcome, latencyMs - lagMs);
   }
