@@ -1,5 +1,14 @@
 // Parts of failure handling that meet in one call, two or three at a time, under a virtual clock.
-import { type Breaker, type BreakerState, concurrencyBudget, fallbackWith, hedging, rateLimit } from "@fairlead/core";
+import {
+  type Breaker,
+  type BreakerState,
+  concurrencyBudget,
+  fallbackWith,
+  first,
+  hedging,
+  rateLimit,
+  type Strategy,
+} from "@fairlead/core";
 import { describe, expect, test } from "vitest";
 import { timed } from "./support/timed.ts";
 import {
@@ -11,6 +20,7 @@ import {
   one,
   record,
   refused,
+  rejection,
   reset,
   settle,
   watch,
@@ -238,4 +248,31 @@ describe("a test attempt that loses to a hedge", () => {
     expect({ aborted, ejections, left: held(balancer) }).toEqual({ aborted: ["a"], ejections: [], left: 0 });
     expect(clock.pending).toBe(0);
   });
+});
+
+test("repeats that have tried the same wait in one line: nobody asks for each of them", async () => {
+  let picks = 0;
+  const strategy: Strategy = {
+    name: "counted",
+    build: (view) => {
+      const picker = first().build(view);
+      return { pick: (request, nowMs) => (picks++, picker.pick(request, nowMs)) };
+    },
+  };
+  const { balancer, clock } = world(3, { strategy, requeueBudget: false });
+  for (const id of ["a", "b", "c"]) eject(balancer, id);
+  // In panic each takes one attempt at a time.
+  const tests = ["b", "c"].map((pinned) => balancer.tryAcquire({ pinned, pinPolicy: "fail" }));
+  expect(tests).not.toContain(undefined);
+  const calls: Promise<unknown>[] = [];
+  for (let index = 0; index < 100; index++) {
+    calls.push(rejection(balancer.call(() => Promise.reject(refused()))));
+    await settle();
+  }
+  expect(balancer.snapshot().waiting).toBe(100);
+  picks = 0;
+  await clock.advance(25);
+  expect(picks).toBeLessThan(10);
+  await balancer.close({ drainMs: 0 });
+  await Promise.all(calls);
 });
