@@ -99,13 +99,7 @@ class UpstreamBalancer implements Balancer {
     if (this.#state !== "open") return Promise.reject(closedError(this.name));
     const nowMs = this.clock.now();
     this.#upstream.callStarted(nowMs);
-    const call = new Call(this.#host, run, options, nowMs);
-    const turn = this.#upstream.limits.rate === undefined ? undefined : call.turn(nowMs);
-    if (turn === undefined) return call.start(nowMs);
-    return turn.then(
-      () => call.start(this.clock.now()),
-      (error: unknown) => call.refuse(error),
-    );
+    return new Call(this.#host, run, options, nowMs).begin(nowMs);
   }
 
   tryAcquire(request: PickRequest = NO_REQUEST): Lease | undefined {

@@ -26,7 +26,7 @@ import {
 import type { VirtualClock } from "@fairlead/core/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { abortListeners, held, named, nothing, refused, reset, world } from "./support/world.ts";
+import { abortListeners, held, named, nothing, refused, reset, watch, world } from "./support/world.ts";
 
 const BACKENDS = 4;
 const PER_BACKEND = 2;
@@ -519,13 +519,9 @@ describe("with everything on", () => {
         async (schedule, first, random, drainMs) => {
           const all = new Everything(random, first);
           for (const current of schedule) await all.play(current);
-          let closed = false;
-          const closing = all.balancer.close({ drainMs }).then(() => {
-            closed = true;
-          });
+          const closing = watch(all.balancer.close({ drainMs }));
           await all.clock.advance(drainMs);
-          expect(closed).toBe(true);
-          await closing;
+          expect(closing.state).toBe("fulfilled");
           await Promise.all(all.calls);
           // A backend that hears of no abort answers all the same, and a caller may leave too late.
           await all.clock.advance(1_000);

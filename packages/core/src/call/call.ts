@@ -29,12 +29,18 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  /** Where calls can come too fast: when it may begin; `undefined`: now. */
-  turn(nowMs: number): Promise<void> | undefined {
-    return turnOf(this.host, this.request, this.options.signal, this.deadlineAtMs, nowMs);
+  /** Now or, where calls can come too fast, when its turn has come. */
+  begin(nowMs: number): Promise<T> {
+    const { host, request, options, deadlineAtMs } = this;
+    const turn = host.limits.rate && turnOf(host, request, options.signal, deadlineAtMs, nowMs);
+    if (turn === undefined) return this.#start(nowMs);
+    return turn.then(
+      () => this.#start(this.now()),
+      (error: unknown) => this.#refuse(error),
+    );
   }
 
-  start(nowMs: number): Promise<T> {
+  #start(nowMs: number): Promise<T> {
     const promise = promiseOf(this);
     this.host.upstream.calls.add(this);
     const { signal } = this.options;
@@ -47,7 +53,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   /** Its turn has not come: nobody is asked but its fallback. */
-  refuse(error: unknown): Promise<T> {
+  #refuse(error: unknown): Promise<T> {
     const promise = promiseOf(this);
     this.host.upstream.calls.add(this);
     const { signal } = this.options;
