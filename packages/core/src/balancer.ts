@@ -5,7 +5,7 @@ import type { Attempt, CallOptions } from "./call/attempt.ts";
 import { Call } from "./call/call.ts";
 import { CallHost } from "./call/call-host.ts";
 import type { Report } from "./call/outcome.ts";
-import { leaseNow, turnOfCall } from "./call/turn.ts";
+import { leaseNow } from "./call/turn.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { closeUpstream } from "./closing.ts";
 import type {
@@ -99,9 +99,7 @@ class UpstreamBalancer implements Balancer {
     if (this.#state !== "open") return Promise.reject(closedError(this.name));
     const nowMs = this.clock.now();
     this.#upstream.callStarted(nowMs);
-    const call = new Call(this.#host, run, options, nowMs);
-    const turn = this.#upstream.limits.rate === undefined ? undefined : turnOfCall(this.#host, options, nowMs);
-    return turn === undefined ? call.start(nowMs) : turn.then(() => call.start(this.clock.now()));
+    return new Call(this.#host, run, options, nowMs).begin(nowMs);
   }
 
   tryAcquire(request: PickRequest = NO_REQUEST): Lease | undefined {

@@ -26,6 +26,8 @@ export class ActiveAttempt implements Attempt {
   readonly paidBy: Budget | undefined;
   readonly #owner: AttemptOwner;
   timer: Timer | undefined = undefined;
+  /** A rival was faster; it goes on only because it is a test of its backend. */
+  lost = false;
   /** `undefined`: nothing is known. */
   sent: boolean | undefined = undefined;
   #holds = 0;

@@ -114,7 +114,10 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     attempt.timer?.cancel();
     const nowMs = this.now();
     attempt.lease.settleAt(report, nowMs);
-    if (report.outcome === "success") {
+    if (attempt.lost) {
+      if (!ending.failed) discardValue(this.host, this.options, ending.value);
+      attempt.finish();
+    } else if (report.outcome === "success") {
       this.#rivals?.hedging.observe(nowMs - attempt.lease.startedAtMs, nowMs);
       this.succeeded(attempt, ending, report);
     } else this.unsuccessful({ attempt, report, ending }, timeout, nowMs);
@@ -151,6 +154,7 @@ export abstract class CallAttempts<T> implements AttemptOwner {
 
   /** Also ends the body of an answer that is still held. */
   protected abortAll(reason: unknown): void {
+    this.endTests();
     for (const attempt of this.#all()) attempt.abort(reason);
   }
 
@@ -159,14 +163,26 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     for (const attempt of this.#all()) attempt.releaseNow();
   }
 
-  /** Gives every attempt without a verdict this one. */
-  protected settleRunning(report: Report): void {
+  /** Ends every attempt that has no verdict; that blames nobody. */
+  protected ignoreRunning(): void {
     this.stopHedging();
-    for (const attempt of this.running) {
-      attempt.timer?.cancel();
-      attempt.lease.settle(report);
-      attempt.finish();
-    }
+    for (const attempt of this.running) ignore(attempt);
+  }
+
+  /** Ends what goes on though a rival was faster. */
+  protected endTests(): void {
+    if (this.#others === undefined) return;
+    for (const attempt of this.running) if (attempt.lost) this.#drop(attempt);
+  }
+
+  #drop(attempt: ActiveAttempt): void {
+    ignore(attempt);
+    attempt.abort(new DOMException("another attempt was faster", "AbortError"));
+  }
+
+  /** Its backend has to prove itself: on probation, or with a half-open breaker. */
+  #isTest({ lease, backend }: ActiveAttempt): boolean {
+    return lease.probe || backend.breaker?.stateFor(this.now(), this.request) === "half-open";
   }
 
   #all(): readonly ActiveAttempt[] {
@@ -199,17 +215,31 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     this.attemptOn(lease, nowMs);
   }
 
-  /** One of several rivals has won: the others are ended, which blames nobody, and it alone is heard of from now on. */
-  protected endRivalsOf(winner: ActiveAttempt): void {
+  /**
+   * One of several rivals has won: the others are ended, which blames nobody, and it alone is heard of from now on. Tests go
+   * on to their verdict: else a backend that is slower than the hedge would never be done with proving itself.
+   */
+  protected endRivalsOf(winner: ActiveAttempt, { failed }: Ending<T>): void {
     this.stopHedging();
     if (this.#others === undefined) return;
     const losers = this.running;
     if (winner !== this.#attempt) {
       if (this.#attempt !== undefined) this.#setAside(this.#attempt);
-      this.#others.delete(winner);
-      this.#attempt = winner;
+      // One that has timed out leaves no answer behind, however long its function goes on.
+      if (!failed) {
+        this.#others.delete(winner);
+        this.#attempt = winner;
+      }
     }
-    this.settleRunning(IGNORED);
-    for (const loser of losers) loser.abort(new DOMException("another attempt was faster", "AbortError"));
+    for (const loser of losers) {
+      if (this.#isTest(loser)) loser.lost = true;
+      else this.#drop(loser);
+    }
   }
+}
+
+function ignore(attempt: ActiveAttempt): void {
+  attempt.timer?.cancel();
+  attempt.lease.settle(IGNORED);
+  attempt.finish();
 }

@@ -97,9 +97,9 @@ export class CallHost implements LeaseHost, LeaseGiver {
   }
 
   lineOf({ pinned, pinPolicy, labels, tried }: PickRequest): unknown {
-    // A repeat passes over backends that others would take, so that it holds up nobody.
-    if (tried !== undefined) return tried;
-    return pinned === undefined ? this.members.view(labels) : `${pinPolicy} ${pinned}`;
+    if (tried === undefined) return pinned === undefined ? this.members.view(labels) : `${pinPolicy} ${pinned}`;
+    // A repeat passes over backends that others would take, so that it holds up only who has tried the same.
+    return labels === undefined ? JSON.stringify([pinned, pinPolicy, ...[...tried].map(({ id }) => id).sort()]) : tried;
   }
 
   /** For an attempt beside one that takes long: on a backend that the call has not tried, if the budget has one left. */
@@ -129,6 +129,11 @@ export class CallHost implements LeaseHost, LeaseGiver {
       this.tryLease(untried(request), nowMs) ??
       (kind === "retry" ? this.tryLease(lastResort(request), nowMs) : undefined)
     );
+  }
+
+  leaseForWaiter(request: PickRequest, nowMs: number): ActiveLease | undefined {
+    // Whom a repeat waits for may have failed its test since.
+    return this.tryLease(request.tried === undefined ? request : this.worthWaitingFor(request), nowMs);
   }
 
   /** What a repeat waits for: one it has not tried, if such a one is only busy with its test attempt; else anybody. */

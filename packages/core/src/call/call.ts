@@ -2,14 +2,16 @@ import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
+import type { Budget } from "./budget.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
-import { IGNORED, type Report } from "./outcome.ts";
+import type { Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
 import { type Repeat, Repeats } from "./repeats.ts";
 import { withTried } from "./request.ts";
+import { turnOf } from "./turn.ts";
 import { discardValue } from "./verdict.ts";
 
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
@@ -21,11 +23,24 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #answered = false;
   /** What the repeat that is being prepared will replace. */
   #replaced: Last<T> | undefined = undefined;
+  /** What has paid for a repeat that has not begun. */
+  #unspent: Budget | undefined = undefined;
   /** Ends the present wait: back-off, queue or fallback. */
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  start(nowMs: number): Promise<T> {
+  /** Now or, where calls can come too fast, when its turn has come. */
+  begin(nowMs: number): Promise<T> {
+    const { host, request, options, deadlineAtMs } = this;
+    const turn = host.limits.rate && turnOf(host, request, options.signal, deadlineAtMs, nowMs);
+    if (turn === undefined) return this.#start(nowMs);
+    return turn.then(
+      () => this.#start(this.now()),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+
+  #start(nowMs: number): Promise<T> {
     const promise = promiseOf(this);
     this.host.upstream.calls.add(this);
     const { signal } = this.options;
@@ -33,6 +48,20 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     else {
       if (signal !== undefined) this.#listenTo(signal);
       this.#acquire(nowMs);
+    }
+    return promise;
+  }
+
+  /** Its turn has not come: nobody is asked but its fallback. */
+  #refuse(error: unknown): Promise<T> {
+    const promise = promiseOf(this);
+    this.host.upstream.calls.add(this);
+    const { signal } = this.options;
+    if (signal?.aborted === true) this.#abortedByCaller(signal);
+    else if (this.host.upstream.closing) this.#closed(error);
+    else {
+      if (signal !== undefined) this.#listenTo(signal);
+      this.#failed({ failed: true, error });
     }
     return promise;
   }
@@ -53,11 +82,22 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     fail: (error: unknown) => void,
     go: (lease: ActiveLease) => void = (lease) => this.attemptOn(lease, this.now()),
   ): void {
-    const serve = (lease: ActiveLease): void => {
+    let waits = true;
+    const over = (): void => {
+      waits = false;
       this.#endWait = undefined;
+    };
+    const serve = (lease: ActiveLease): void => {
+      over();
       go(lease);
     };
-    this.#endWait = this.host.waitForLease(request, this.deadlineAtMs - this.now(), serve, fail);
+    const failed = (error: unknown): void => {
+      over();
+      fail(error);
+    };
+    const leave = this.host.waitForLease(request, this.deadlineAtMs - this.now(), serve, failed);
+    // Where waiting is hopeless it has failed already, and the call may wait for its fallback.
+    if (waits) this.#endWait = leave;
   }
 
   #pause(delayMs: number, then: () => void): void {
@@ -71,6 +111,13 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #stopWaiting(reason?: unknown): void {
     this.#endWait?.(reason);
     this.#endWait = undefined;
+    this.#giveBack();
+  }
+
+  /** The repeat will not be made. */
+  #giveBack(): void {
+    this.#unspent?.giveBack(this.now());
+    this.#unspent = undefined;
   }
 
   // Again
@@ -93,6 +140,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const repeat = this.repeats?.next(wanted, last.report, nowMs, this.deadlineAtMs);
     if (repeat === undefined) this.#exhausted(last);
     else {
+      this.#unspent = repeat.budget;
       // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
       if (last.ending.failed) last.attempt.finish();
       if (repeat.delayMs === 0) this.#again(last, repeat);
@@ -105,7 +153,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     const nowMs = this.now();
     const lease = this.host.leaseForRepeat(this.request, repeat.kind, nowMs);
     const nobody = (): void => {
-      repeat.budget?.giveBack(this.now());
+      this.#giveBack();
       this.#exhausted(last);
     };
     const { askedMs } = repeat;
@@ -119,6 +167,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   #repeatOn(lease: ActiveLease, repeat: Repeat, nowMs: number): void {
+    this.#unspent = undefined;
     this.repeats?.begun(repeat);
     this.#dropReplaced();
     this.attemptOn(lease, nowMs, repeat.budget);
@@ -150,7 +199,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
-    this.endRivalsOf(attempt);
+    this.endRivalsOf(attempt, ending);
     if (report.outcome === "success" || report.outcome === "ignored") this.#conclude(ending);
     else this.#failed(ending);
     attempt.finish();
@@ -191,8 +240,13 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   close(error: FairleadError): void {
-    this.#end(error);
+    this.#closed(error);
     this.releaseAll();
+  }
+
+  #closed(error: unknown): void {
+    if (!this.#answered) this.host.counters.failed++;
+    this.#end(error);
   }
 
   /** Ends the call, or the body of its answer; attempts under way blame nobody. */
@@ -200,7 +254,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     this.abortAll(reason);
     if (this.#answered) return;
     this.#stopWaiting(reason);
-    this.settleRunning(IGNORED);
+    this.ignoreRunning();
     this.#conclude({ failed: true, error: reason });
     this.#dropReplaced();
     this.#endIfDone();
@@ -208,6 +262,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   stopRepeating(): void {
     this.stopHedging();
+    this.endTests();
     if (this.#replaced === undefined) return;
     this.#stopWaiting();
     this.#exhausted(this.#replaced);

@@ -81,6 +81,8 @@ function ask<T>(
     }
   };
   const stop = (reason?: unknown): void => {
+    // Nobody waits for what was to be replaced either.
+    if (!over && !ending.failed) discardValue(host, options, ending.value);
     over = true;
     timer?.cancel();
     controller.abort(reason);

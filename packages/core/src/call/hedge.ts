@@ -38,10 +38,11 @@ export interface Rivals {
 /** `undefined`: the call is not hedged. */
 export function rivalsOf(
   host: CallHost,
-  { hedge = host.settings.hedge, idempotent }: Pick<CallOptions<never>, "hedge" | "idempotent">,
+  { hedge = host.settings.hedge, idempotent, pinned }: Pick<CallOptions<never>, "hedge" | "idempotent" | "pinned">,
   nowMs: number,
 ): Rivals | undefined {
-  if (hedge === undefined || hedge === false) return undefined;
+  // A session stays where it lives, however long that takes.
+  if (hedge === undefined || hedge === false || pinned !== undefined) return undefined;
   if (hedge.idempotentOnly && idempotent !== true) return undefined;
   const hedging = hedge.of(host.upstream, nowMs);
   hedging.deposit(nowMs);

@@ -35,7 +35,7 @@ export class ActiveLease implements Lease {
   readonly #ejectionGeneration: number;
   readonly #breakerGeneration: number;
   /** Whether it holds the one place of a suspect backend. */
-  readonly #probe: boolean;
+  readonly probe: boolean;
   settled = false;
   released = false;
 
@@ -46,8 +46,8 @@ export class ActiveLease implements Lease {
     this.kind = kind;
     this.startedAtMs = nowMs;
     this.#ejectionGeneration = backend.ejection.generation;
-    this.#probe = backend.suspect;
-    if (this.#probe) backend.ejection.enterProbe(nowMs);
+    this.probe = backend.suspect;
+    if (this.probe) backend.ejection.enterProbe(nowMs);
     this.#breakerGeneration = backend.breaker === undefined ? 0 : backend.breaker.enter(nowMs, request);
     backend.counters.attempts++;
     this.inFlight = host.entered(backend, kind);
@@ -67,7 +67,7 @@ export class ActiveLease implements Lease {
     const latencyMs = this.#latencyOf(report, nowMs);
     if (backend.breaker !== undefined)
       backend.breaker.report(this.#breakerGeneration, report, nowMs, Math.max(0, latencyMs - lagMs));
-    if (this.#probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
+    if (this.probe) this.#host.members.tested(backend, this.#ejectionGeneration, report, nowMs);
     this.#host.members.judge(backend, this.kind, this.#ejectionGeneration, report, latencyMs, lagMs, nowMs);
     if (this.#host.limits.adapts) this.#host.learn(this, report.outcome, latencyMs - lagMs);
     this.#host.settled();

@@ -9,7 +9,7 @@ const RECHECK_MS = 25;
 
 /** Who gives leases: a balancer, derived or not. */
 export interface LeaseGiver {
-  tryLease(request: PickRequest, nowMs: number): ActiveLease | undefined;
+  leaseForWaiter(request: PickRequest, nowMs: number): ActiveLease | undefined;
   /** The error of a request for which waiting on is pointless. */
   hopeless(request: PickRequest): FairleadError | undefined;
   /** Requests of a kind with the same answer, an object or a text, can be served by the same backends. */
@@ -131,7 +131,7 @@ export class WaitingQueue {
     this.#refusedLines = 0;
     for (const { line, request, serve, fail } of this.#waiters) {
       if (line.refusedIn === this.#round) continue;
-      const lease = line.giver.tryLease(request, this.#clock.now());
+      const lease = line.giver.leaseForWaiter(request, this.#clock.now());
       const hopeless = lease === undefined ? line.giver.hopeless(request) : undefined;
       if (lease !== undefined) {
         served = true;

@@ -1,9 +1,7 @@
 import { closedError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
-import type { CallOptions } from "./attempt.ts";
 import type { CallHost } from "./call-host.ts";
 import type { ActiveLease } from "./lease.ts";
-import { pickRequestOf } from "./request.ts";
 
 /** Waits until a call or lease may begin, where calls can come too fast. `undefined`: it may begin now. */
 export function turnOf(
@@ -18,18 +16,6 @@ export function turnOf(
   return host.limits.rate?.admit(request, { signal, giveUpAtMs }, nowMs)?.then(() => {
     if (host.open) return;
     throw closedError(host.name);
-  });
-}
-
-/** The same for a call, which is counted whatever becomes of it. */
-export function turnOfCall<T>(host: CallHost, options: CallOptions<T>, nowMs: number): Promise<void> | undefined {
-  const { signal } = options;
-  const deadlineMs = options.deadlineMs ?? host.settings.deadlineMs;
-  const giveUpAtMs = deadlineMs === false ? Number.POSITIVE_INFINITY : nowMs + deadlineMs;
-  return turnOf(host, pickRequestOf(options), signal, giveUpAtMs, nowMs)?.catch((error: unknown) => {
-    if (signal?.aborted === true) host.counters.aborted++;
-    else host.counters.failed++;
-    throw error;
   });
 }
 
