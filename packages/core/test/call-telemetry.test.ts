@@ -3,6 +3,7 @@ import {
   type Balancer,
   type BalancerEvents,
   createRandom,
+  fallbackWith,
   type Json,
   leastRequest,
   peakEwma,
@@ -350,5 +351,28 @@ describe("events", () => {
     expect(one(balancer, "a")).toMatchObject({ ejections: 1, health: "healthy" });
     await settle();
     expect(failures).toEqual([]);
+  });
+});
+
+test("every call ends in one of the counters", async () => {
+  const { balancer } = world(1, {
+    ejection: false,
+    retry: false,
+    classify: ({ value }) => (value === "mine" ? "ignored" : undefined),
+  });
+  const fallback = fallbackWith(() => "instead");
+  await balancer.call(async () => "good");
+  await balancer.call(async () => "mine");
+  await rejection(balancer.call(async () => Promise.reject(reset())));
+  await balancer.call(async (): Promise<string> => Promise.reject(reset()), { fallback });
+  await rejection(balancer.call(async () => "never", { signal: AbortSignal.abort() }));
+  const { calls, succeeded, failed, aborted, ignored, fallbacks } = balancer.snapshot().calls;
+  expect({ calls, succeeded, failed, aborted, ignored, fallbacks }).toEqual({
+    calls: 5,
+    succeeded: 1,
+    failed: 1,
+    aborted: 1,
+    ignored: 1,
+    fallbacks: 1,
   });
 });

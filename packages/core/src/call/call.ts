@@ -200,6 +200,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #answer(attempt: ActiveAttempt, ending: Ending<T>, report: Report): void {
     if (this.#answered) return;
     this.endRivalsOf(attempt, ending);
+    if (report.outcome === "ignored") this.host.counters.ignored++;
     if (report.outcome === "success" || report.outcome === "ignored") this.#conclude(ending);
     else this.#failed(ending);
     attempt.finish();

@@ -69,6 +69,8 @@ export class CallCounters {
   failed = 0;
   /** Ended by the caller. */
   aborted = 0;
+  /** What came of them was the caller's doing, by its verdict. */
+  ignored = 0;
   retries = 0;
   /** Repeats of attempts that never reached a backend. */
   requeues = 0;
