@@ -124,6 +124,7 @@ export { type ReportedLoadOptions, reportedLoad } from "./strategy/reported-load
 export { roundRobin } from "./strategy/round-robin.ts";
 export type { LoadReportSource, Picker, PickRequest, Strategy, View } from "./strategy/strategy.ts";
 // For those who watch.
+export { catchLater } from "./telemetry/callbacks.ts";
 export type { BalancerEvents } from "./telemetry/events.ts";
 export type { BackendExplanation, PickExplanation, TierExplanation } from "./telemetry/explain.ts";
 export type {

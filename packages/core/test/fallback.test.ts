@@ -196,6 +196,19 @@ describe("the last good value", () => {
     expect(await rejection(ask("y"))).toMatchObject({ code: "UND_ERR_SOCKET" });
   });
 
+  test("is the latest, though an earlier one took longer to keep", async () => {
+    const slow = deferred<string>();
+    const kept = lastGood({ keep: (value) => (value === "early" ? slow.promise : value) });
+    const { balancer, clock } = world(1, { fallback: kept, retry: false });
+    const ask = (answer: () => Promise<string>): Promise<string> => balancer.call(answer, { fallbackKey: "x" });
+    await ask(async () => "early");
+    await clock.advance(1);
+    await ask(async () => "late");
+    slow.resolve("early");
+    await settle();
+    expect(await ask(failing)).toBe("late");
+  });
+
   test("whose keep throws or rejects hurts no call", async () => {
     for (const keep of [
       () => {

@@ -1,5 +1,5 @@
 import type { Clock, Random } from "@fairlead/core";
-import { catchLater } from "../catch-later.ts";
+import { catchLater } from "@fairlead/core";
 import type { Change } from "../machine/state.ts";
 import type { StateMachine } from "../machine/state-machine.ts";
 import type { BreakerSettings } from "../settings.ts";

@@ -1,5 +1,5 @@
 import type { Timer } from "@fairlead/core";
-import { catchLater } from "../catch-later.ts";
+import { catchLater } from "@fairlead/core";
 import { DrivenCircuit } from "../circuit/driven-circuit.ts";
 import type { Change, SavedState } from "../machine/state.ts";
 import { StateMachine } from "../machine/state-machine.ts";

@@ -33,35 +33,24 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   begin(nowMs: number): Promise<T> {
     const { host, request, options, deadlineAtMs } = this;
     const turn = host.limits.rate && turnOf(host, request, options.signal, deadlineAtMs, nowMs);
-    if (turn === undefined) return this.#start(nowMs);
+    if (turn === undefined) return this.#start(nowMs, undefined);
     return turn.then(
-      () => this.#start(this.now()),
-      (error: unknown) => this.#refuse(error),
+      () => this.#start(this.now(), undefined),
+      (error: unknown) => this.#start(this.now(), { failed: true, error }),
     );
   }
 
-  #start(nowMs: number): Promise<T> {
+  /** `refusal`: its turn has not come, and nobody is asked but its fallback. */
+  #start(nowMs: number, refusal: (Ending<T> & { readonly failed: true }) | undefined): Promise<T> {
     const promise = promiseOf(this);
     this.host.upstream.calls.add(this);
     const { signal } = this.options;
     if (signal?.aborted === true) this.#abortedByCaller(signal);
+    else if (refusal !== undefined && this.host.upstream.closing) this.#closed(refusal.error);
     else {
       if (signal !== undefined) this.#listenTo(signal);
-      this.#acquire(nowMs);
-    }
-    return promise;
-  }
-
-  /** Its turn has not come: nobody is asked but its fallback. */
-  #refuse(error: unknown): Promise<T> {
-    const promise = promiseOf(this);
-    this.host.upstream.calls.add(this);
-    const { signal } = this.options;
-    if (signal?.aborted === true) this.#abortedByCaller(signal);
-    else if (this.host.upstream.closing) this.#closed(error);
-    else {
-      if (signal !== undefined) this.#listenTo(signal);
-      this.#failed({ failed: true, error });
+      if (refusal === undefined) this.#acquire(nowMs);
+      else this.#failed(refusal);
     }
     return promise;
   }

@@ -35,8 +35,10 @@ export function lastGood(given: LastGoodOptions = {}): Fallback {
   const { keep = itself, give = itself } = given;
   /** In the order in which they were renewed. */
   const entries = new Map<string, Entry>();
-  const put = (key: string, entry: Entry): void => {
-    if (entry.kept === undefined) return;
+  const remember = async (key: string, value: unknown, atMs: number): Promise<void> => {
+    const entry = { kept: await keep(value), atMs };
+    // Copying may have taken so long that a later answer was quicker.
+    if (entry.kept === undefined || (entries.get(key)?.atMs ?? atMs) > atMs) return;
     entries.delete(key);
     entries.set(key, entry);
     for (const oldest of entries.keys()) {
@@ -46,9 +48,8 @@ export function lastGood(given: LastGoodOptions = {}): Fallback {
   };
   return {
     name: "last good value",
-    observe: async (value, { fallbackKey }, nowMs) => {
-      if (fallbackKey !== undefined) put(fallbackKey, { kept: await keep(value), atMs: nowMs });
-    },
+    observe: (value, { fallbackKey }, nowMs) =>
+      fallbackKey === undefined ? undefined : remember(fallbackKey, value, nowMs),
     answer: (({ upstream, options, nowMs }: FailedCall<unknown>) => {
       const entry = options.fallbackKey === undefined ? undefined : entries.get(options.fallbackKey);
       const ageMs = entry === undefined ? Number.POSITIVE_INFINITY : nowMs - entry.atMs;
