@@ -26,9 +26,15 @@ export function lastGoodResponse(options: LastGoodResponseOptions = {}): Fallbac
   check.throwIfAny("lastGoodResponse");
   return lastGood({
     ...rest,
-    keep: (response) => (isResponse(response) && response.status < 300 ? copyOf(response, maxBytes) : undefined),
+    keep: (response) =>
+      isResponse(response) && response.status < 300 ? copyOf(response, maxBytes).catch(nothing) : undefined,
     give: (kept, ageMs) => present(kept as Kept, ageMs),
   });
+}
+
+/** A body that breaks off, or whose caller leaves, is nothing to remember. */
+function nothing(): undefined {
+  return undefined;
 }
 
 /** Read beside the caller: the copy takes nothing from it, and waits for nobody. */

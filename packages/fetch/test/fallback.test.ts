@@ -88,6 +88,21 @@ describe("the last good response", () => {
     expect((await long.fetch("/a")).status).toBe(503);
   });
 
+  test("is none of a body that breaks off, which is nobody's mistake", async () => {
+    const server = await httpServer((request, response) => {
+      if (request.url === "/fails") response.writeHead(503).end();
+      else response.writeHead(200, { "content-length": "100" }).write("half", () => void response.destroy());
+    });
+    const balancer = balancerOver([server.url], { retry: false, ejection: false });
+    const failures: string[] = [];
+    balancer.on("callbackFailed", ({ where }) => failures.push(where));
+    const fetch = createFetch(balancer, { fallback: lastGoodResponse() });
+    await expect((await fetch("/a", { fairlead: { fallbackKey: "x" } })).text()).rejects.toThrow();
+    await idle(balancer);
+    expect((await fetch("/fails", { fairlead: { fallbackKey: "x" } })).status).toBe(503);
+    expect(failures).toEqual([]);
+  });
+
   test("refuses wrong options", () => {
     expect(() => lastGoodResponse({ maxBytes: -1 })).toThrow(expect.objectContaining({ code: "FAIRLEAD_ERR_CONFIG" }));
     expect(() => lastGoodResponse({ maxAgeMs: 0 })).toThrow(expect.objectContaining({ code: "FAIRLEAD_ERR_CONFIG" }));
