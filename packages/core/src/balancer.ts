@@ -89,7 +89,7 @@ class UpstreamBalancer implements Balancer {
     this.origin = upstream.origin;
     this.clock = upstream.clock;
     this.#upstream = upstream;
-    this.#host = new CallHost(upstream, settings);
+    this.#host = new CallHost(this, upstream, settings);
     this.#parent = parent;
   }
 
@@ -114,6 +114,10 @@ class UpstreamBalancer implements Balancer {
 
   shed(limit: LimitName, why: string): FairleadError {
     return this.#upstream.limits.refuse(limit, why);
+  }
+
+  announce<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void {
+    this.#upstream.announcer.emit(event, record);
   }
 
   observe(id: string, report: Report): void {

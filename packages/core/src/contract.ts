@@ -151,6 +151,8 @@ export interface Balancer extends AsyncDisposable {
   call<T>(run: (attempt: Attempt) => Promise<T>, options?: CallOptions<T>): Promise<T>;
   /** For adapters that turn a call away because of a limit of theirs: counts and announces it. Returns its error. */
   shed(limit: LimitName, why: string): FairleadError;
+  /** For adapters that have something to tell those who listen; `record` is called only if somebody does. */
+  announce<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void;
   /** A verdict from elsewhere on backend `id`; unknown ids are ignored. */
   observe(id: string, report: Report): void;
   /** Who would be chosen, and why the others not. No side effect. */

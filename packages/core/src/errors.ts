@@ -5,6 +5,7 @@ import type { OptionProblem } from "./options.ts";
 export type FairleadErrorCode =
   | "FAIRLEAD_ERR_CONFIG"
   | "FAIRLEAD_ERR_NO_BACKEND"
+  | "FAIRLEAD_ERR_NO_ROUTE"
   | "FAIRLEAD_ERR_LIMIT"
   | "FAIRLEAD_ERR_CIRCUIT_OPEN"
   | "FAIRLEAD_ERR_TIMEOUT"
@@ -20,6 +21,8 @@ export type FairleadErrorCode =
  * - `queue-size`, `queue-timeout`: the same, and the queue was full, or its time ran out.
  * - `rate`: calls come too fast.
  * - `request-bytes`: the body is too large.
+ * - `route-concurrency`, `route-rate`: too much is under way on the route, or calls come too fast there.
+ * - `client-connections`: one client has too many connections or requests open.
  */
 export type LimitName =
   | "upstream-concurrency"
@@ -27,7 +30,10 @@ export type LimitName =
   | "queue-size"
   | "queue-timeout"
   | "rate"
-  | "request-bytes";
+  | "request-bytes"
+  | "route-concurrency"
+  | "route-rate"
+  | "client-connections";
 
 /** What happened to one attempt of a call that failed. */
 export interface AttemptRecord {

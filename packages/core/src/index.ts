@@ -1,5 +1,7 @@
 // For everyone who makes calls.
 
+// Sessions.
+export type { Affinity, KeyAffinity, SessionAffinity } from "./affinity/affinity.ts";
 export type {
   AdminState,
   Backend,
@@ -108,6 +110,9 @@ export type { SlowStartOptions } from "./health/slow-start-settings.ts";
 export type { MembershipOptions } from "./membership/membership-settings.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
 export { createRandom, type Random } from "./random.ts";
+// Routes.
+export type { RoutableRequest } from "./route/routable.ts";
+export type { RouteCallOptions, RouteMatch, Router, Target } from "./route/router.ts";
 export type { Settings } from "./settings.ts";
 export { first } from "./strategy/first.ts";
 // Strategies.

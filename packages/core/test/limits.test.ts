@@ -590,6 +590,9 @@ describe("limits can be seen", () => {
         "queue-timeout": 0,
         rate: 0,
         "request-bytes": 0,
+        "route-concurrency": 0,
+        "route-rate": 0,
+        "client-connections": 0,
       },
     });
   });

@@ -34,7 +34,7 @@ export function fairlead(options: FairleadOptions): Fairlead {
   checkClientOptions("fairlead", calls);
   const balancer = createBalancer(balancerOptions);
   return withLazy(balancer, {
-    fetch: () => createFetch(balancer, { ...calls, fetch: undiciTransport(balancer, { fetch: underneath }) }),
+    fetch: () => createFetch(balancer, { ...calls, fetch: undiciTransport({ fetch: underneath }) }),
     request: () => createRequest(balancer, calls),
     dispatcher: () => new BalancedDispatcher(balancer, calls),
   });

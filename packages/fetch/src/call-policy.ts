@@ -1,4 +1,4 @@
-import type { AttemptResult, CallOptions, Report } from "@fairlead/core";
+import type { AttemptResult, CallOptions, KeyAffinity, Report, RoutableRequest, RouteMatch } from "@fairlead/core";
 import { keyOf } from "./idempotency-key.ts";
 import { IDEMPOTENT_METHODS } from "./methods.ts";
 import type { ClientOptions, FairleadInit } from "./options.ts";
@@ -7,16 +7,35 @@ import type { ClientOptions, FairleadInit } from "./options.ts";
 export class CallPolicy {
   readonly #defaults: FairleadInit | undefined;
   readonly #methods: ReadonlySet<string>;
+  readonly #affinity: KeyAffinity | undefined;
 
   /** `options` are checked. */
-  constructor({ methods, ...defaults }: ClientOptions) {
+  constructor({ methods, affinity, ...defaults }: ClientOptions) {
+    this.#affinity = affinity;
     this.#defaults = Object.values(defaults).every((value) => value === undefined) ? undefined : defaults;
     this.#methods = methods === undefined ? IDEMPOTENT_METHODS : new Set(methods.map((name) => name.toUpperCase()));
   }
 
-  /** What holds for one call; what is `undefined` in its own words says nothing. */
-  of(own: FairleadInit | undefined): FairleadInit | undefined {
-    return merge(this.#defaults, own);
+  /**
+   * What holds for one call: its own words go before those of its route, and these before the client's. What is `undefined`
+   * says nothing.
+   */
+  of(
+    own: FairleadInit | undefined,
+    match: RouteMatch | undefined,
+    request: RoutableRequest | undefined,
+  ): FairleadInit | undefined {
+    const said = merge(merge(this.#defaults, match?.options), own);
+    const affinity = match?.affinity ?? this.#affinity;
+    if (affinity?.kind !== "key" || request === undefined) return said;
+    if (said?.hashKey !== undefined || said?.pinned !== undefined) return said;
+    const hashKey = affinity.keyOf(request);
+    return hashKey === undefined ? said : { ...said, hashKey };
+  }
+
+  /** Whether it has to see each request. */
+  get looks(): boolean {
+    return this.#affinity !== undefined;
   }
 
   /** The call's Idempotency-Key, if it has one; `given` is asked for the one that the caller sends. */
@@ -36,12 +55,13 @@ export class CallPolicy {
 export function callOptions<T>(
   said: FairleadInit | undefined,
   idempotent: boolean,
+  oneShot: boolean,
   signal: AbortSignal | undefined,
   judge: (result: AttemptResult) => Report,
   accepts: (answer: unknown) => boolean,
   discard: (value: T) => void,
 ): CallOptions<T> {
-  const ours = { idempotent, judge, accepts, signal, discard };
+  const ours = { idempotent, oneShot, judge, accepts, signal, discard };
   return said === undefined ? ours : { ...said, ...ours };
 }
 

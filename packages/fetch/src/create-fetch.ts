@@ -1,15 +1,18 @@
-import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Backend, Report, Target } from "@fairlead/core";
 import { CallPolicy, callOptions } from "./call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
+import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import { checkClientOptions, checkInit, type FairleadInit, type FetchOptions } from "./options.ts";
-import { isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
-import { PlainRoute } from "./plain-route.ts";
+import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
+import { sendPlainly } from "./plain-send.ts";
 import { attemptHeaders } from "./propagation.ts";
+import { followRedirects } from "./redirects.ts";
 import { byteLimit, refuseLongBody } from "./request-bytes.ts";
-import { discard, isResponse } from "./response.ts";
+import { discard, isResponse, withUrl } from "./response.ts";
+import { headerReader, hostOf, Routable } from "./routable.ts";
 import { type FetchInput, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
 
@@ -18,57 +21,52 @@ export interface BalancedInit extends RequestInit {
   readonly fairlead?: FairleadInit | undefined;
 }
 
-/** A `fetch` whose calls to the balancer's logical origin are balanced. Assignable to `typeof fetch`. */
+/** A `fetch` whose calls to the target's logical origin are balanced. Assignable to `typeof fetch`. */
 export type BalancedFetch = (input: FetchInput, init?: BalancedInit) => Promise<Response>;
 
 /**
- * A `fetch` over the backends of `balancer`.
+ * A `fetch` over the backends of a balancer, or of those that a router chooses.
  *
- * Relative URLs and those on the balancer's logical origin are balanced; other origins go to the platform's `fetch`
- * untouched. Rejects with the caller's abort reason itself, with a `TimeoutError` when time ran out, and with a
- * `TypeError` when no backend could be reached, the `FairleadError` with every attempt being its `cause`. A status is
- * never an error: when retries are exhausted, the last response comes back.
+ * Relative URLs and those on the logical origin are balanced, with a router those on the hosts of its routes as well;
+ * other origins go to the platform's `fetch` untouched. Rejects with the caller's abort reason itself, with a
+ * `TimeoutError` when time ran out, and with a `TypeError` when no backend could be reached, the `FairleadError` with
+ * every attempt being its `cause`. A status is never an error: when retries are exhausted, the last response comes back.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
-export function createFetch(balancer: Balancer, options: FetchOptions = {}): BalancedFetch {
+export function createFetch(target: Target, options: FetchOptions = {}): BalancedFetch {
   checkClientOptions("createFetch", options, ["fetch"]);
   const { fetch: transport = platformFetch, ...calls } = options;
-  const client = new FetchClient(balancer, transport, new CallPolicy(calls));
+  const client = new FetchClient(target, transport, new CallPolicy(calls));
   return (input, init) => client.fetch(input, init);
 }
 
 const platformFetch: Transport = (url, init) => globalThis.fetch(url, init);
 
-/** Makes one attempt at a request, with what the transport needs of it. */
-export type Send = (attempt: Attempt) => Promise<Response>;
-
 /** The calls of one balanced `fetch`. */
 export class FetchClient {
-  readonly balancer: Balancer;
   readonly transport: Transport;
+  readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
-  readonly #plain: PlainRoute | undefined;
+  /** Redirects are followed here: the transport can't, or another route may take them. */
+  readonly #follows: boolean;
+  readonly #answers = new WeakMap<Response, Backend>();
 
-  constructor(balancer: Balancer, transport: Transport, policy: CallPolicy) {
-    this.balancer = balancer;
+  constructor(target: Target, transport: Transport, policy: CallPolicy) {
     this.transport = transport;
+    this.#destinations = new Destinations(target);
     this.#policy = policy;
-    this.#plain = transport.keepsOrigin === true ? undefined : new PlainRoute(this);
+    this.#follows = transport.keepsOrigin !== true || this.#destinations.balancer === undefined;
   }
 
   fetch(input: FetchInput, init: BalancedInit | undefined): Promise<Response> {
     // `fetch` never throws, it rejects.
     try {
       const { own, platformInit } = split(init);
-      const url = logicalUrl(input, this.balancer.origin);
+      const url = logicalUrl(input, this.#destinations);
       if (url === undefined) return this.elsewhere(input, platformInit);
-      const said = this.#policy.of(own);
-      const outgoing = this.#withKey(readRequest(url, input, platformInit), said);
-      if (said?.maxRequestBytes !== undefined) this.#limitBody(outgoing, said.maxRequestBytes);
-      return this.#plain === undefined
-        ? this.call(outgoing, said, (attempt) => this.#send(outgoing, said, attempt))
-        : this.#plain.fetch(outgoing, said);
+      const first = this.address(readRequest(url, input, platformInit), own);
+      return this.#follows ? followRedirects(this, first, own) : this.call(first, false);
     } catch (error) {
       return Promise.reject(toFetchError(error));
     }
@@ -79,66 +77,83 @@ export class FetchClient {
     return (this.transport.fetch ?? globalThis.fetch)(input, init);
   }
 
+  serves(origin: string): boolean {
+    return this.#destinations.serves(origin);
+  }
+
+  /**
+   * Finds out where a request goes, and what holds for it; `clientIp`: whom it is made for.
+   *
+   * @throws FairleadError `FAIRLEAD_ERR_NO_ROUTE`; `FAIRLEAD_ERR_LIMIT` if its body is known to be too long
+   */
+  address(outgoing: Outgoing, own: FairleadInit | undefined, clientIp?: string): Addressed {
+    const { url, method, init } = outgoing;
+    const path = url.pathname + url.search;
+    const { balancer } = this.#destinations;
+    const asked =
+      balancer === undefined || this.#policy.looks
+        ? new Routable(method, hostOf(url.origin), path, headerReader(init.headers), clientIp)
+        : undefined;
+    const match = asked && this.#destinations.match(asked);
+    const said = this.#policy.of(own, match, asked);
+    const to = { balancer: match?.balancer ?? balancer, origin: url.origin, path: match?.path ?? path, match };
+    const addressed = this.#withKey(outgoing, to as Destination, said);
+    if (said?.maxRequestBytes !== undefined) limitBody(addressed, said.maxRequestBytes);
+    return addressed;
+  }
+
   /** One balanced call: attempts until there is a response to return. */
-  call(outgoing: Outgoing, said: FairleadInit | undefined, send: Send): Promise<Response> {
-    const { method, oneShot, signal, key } = outgoing;
+  call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
+    const { method, oneShot, signal, key, said, to } = addressed;
     const options = callOptions<Response>(
-      this.#withFallbackKey(outgoing, said),
+      withFallbackKey(addressed),
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      oneShot !== undefined,
       signal,
-      (result) => this.#judge(result, outgoing),
+      (result) => judge(result, addressed),
       isResponse,
       discard,
     );
-    return this.balancer.call(send, options).catch((error: unknown) => {
+    const send = this.#follows
+      ? (attempt: Attempt) => this.#sendAndShow(addressed, attempt, isRedirected)
+      : (attempt: Attempt) => this.#send(addressed, attempt);
+    return (to.match ?? to.balancer).call(send, options).catch((error: unknown) => {
       if (signal?.aborted === true) oneShot?.dispose(error);
       throw toFetchError(oneShot?.tooLong ?? error);
     });
   }
 
-  #send({ url, init, oneShot, signal }: Outgoing, said: FairleadInit | undefined, attempt: Attempt): Promise<Response> {
+  /** Who has sent a response, where redirects are followed here. */
+  answeredBy(response: Response): Backend | undefined {
+    return this.#answers.get(response);
+  }
+
+  async #sendAndShow(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+    const response = await (this.transport.keepsOrigin === true
+      ? this.#send(addressed, attempt)
+      : sendPlainly(this.transport, addressed, attempt, isRedirected));
+    if (isRedirected && !response.redirected) withUrl(response, response.url, true, response.type);
+    this.#answers.set(response, attempt.backend);
+    return response;
+  }
+
+  #send({ url, init, oneShot, signal, said, to }: Addressed, attempt: Attempt): Promise<Response> {
     // A signal costs microseconds: such a transport hears of the end through `attempt` unless the caller gave one.
     const own: TransportInit = signal === undefined ? {} : { signal: attempt.signal };
     const body = oneShot === undefined ? undefined : { body: oneShot.open() };
     const toBackend = { ...init, ...own, ...body };
     if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));
-    return this.transport(url.href, toBackend as TransportInit, attempt);
+    if (this.#follows) toBackend.redirect = "manual";
+    return this.transport(url.href, toBackend as TransportInit, attempt, to);
   }
 
-  /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
-  #withFallbackKey({ method, url }: Outgoing, said: FairleadInit | undefined): FairleadInit | undefined {
-    const fallback = said?.fallback ?? this.balancer.settings.fallback;
-    if (fallback === undefined || fallback === false || method !== "GET") return said;
-    return { fallbackKey: url.href, ...said };
-  }
-
-  #withKey(outgoing: Outgoing, said: FairleadInit | undefined): Outgoing {
+  #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
     const { method, init } = outgoing;
     const given = (): string | undefined => new Headers(init.headers).get(IDEMPOTENCY_KEY) ?? undefined;
     const key = this.#policy.keyOf(said, method, given);
-    if (key === undefined) return outgoing;
-    return { ...outgoing, key, init: { ...init, headers: withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key }) } };
-  }
-
-  #limitBody({ init, oneShot }: Outgoing, max: number): void {
-    const limit = byteLimit(this.balancer, max);
-    refuseLongBody(limit, init.headers, init.body);
-    if (oneShot !== undefined) oneShot.limit = limit;
-  }
-
-  #judge(result: AttemptResult, outgoing: Outgoing): Report {
-    if (!result.failed) {
-      const { status, headers } = result.value as Response;
-      const { clock, settings } = this.balancer;
-      const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
-      const { reports } = settings.strategy;
-      return reports === undefined ? report : withLoad(report, headers.get(reports.header));
-    }
-    const { oneShot } = outgoing;
-    if (oneShot?.failed === true || isCallersMistake(outgoing, result.error)) return { outcome: "ignored" };
-    const report = judgeError(result);
-    // What was read can't be sent again, though it went nowhere.
-    return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
+    if (key === undefined) return { ...outgoing, to, said, key };
+    const headers = withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key });
+    return { ...outgoing, to, said, key, init: { ...init, headers } };
   }
 }
 
@@ -150,4 +165,32 @@ function split(init: BalancedInit | undefined): {
   const { fairlead, ...platformInit } = init;
   checkInit(fairlead);
   return { own: fairlead, platformInit };
+}
+
+/** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
+function withFallbackKey({ method, url, said, to }: Addressed): FairleadInit | undefined {
+  const fallback = said?.fallback ?? to.balancer.settings.fallback;
+  if (fallback === undefined || fallback === false || method !== "GET") return said;
+  return { fallbackKey: url.href, ...said };
+}
+
+function limitBody({ init, oneShot, to }: Addressed, max: number): void {
+  const limit = byteLimit(to.balancer, max);
+  refuseLongBody(limit, init.headers, init.body);
+  if (oneShot !== undefined) oneShot.limit = limit;
+}
+
+function judge(result: AttemptResult, addressed: Addressed): Report {
+  const { oneShot, to } = addressed;
+  if (!result.failed) {
+    const { status, headers } = result.value as Response;
+    const { clock, settings } = to.balancer;
+    const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
+    const { reports } = settings.strategy;
+    return reports === undefined ? report : withLoad(report, headers.get(reports.header));
+  }
+  if (oneShot?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
+  const report = judgeError(result);
+  // What was read can't be sent again, though it went nowhere.
+  return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
 }

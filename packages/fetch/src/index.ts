@@ -2,6 +2,7 @@
 
 export { judgeStatus } from "./classify.ts";
 export { type BalancedFetch, type BalancedInit, createFetch } from "./create-fetch.ts";
+export type { Destination } from "./destination.ts";
 export type { IdempotencyKey } from "./idempotency-key.ts";
 export { fromIncoming, type IncomingCall, type IncomingHeaders } from "./incoming.ts";
 export { type LastGoodResponseOptions, lastGoodResponse } from "./last-good-response.ts";

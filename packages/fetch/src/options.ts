@@ -1,4 +1,11 @@
-import { type CallOptions, checkCallOptions, type Expected, expected, type OptionCheck } from "@fairlead/core";
+import {
+  type CallOptions,
+  checkCallOptions,
+  type Expected,
+  expected,
+  type KeyAffinity,
+  type OptionCheck,
+} from "@fairlead/core";
 import type { IdempotencyKey } from "./idempotency-key.ts";
 import type { Transport } from "./transport.ts";
 
@@ -42,6 +49,11 @@ export interface ClientOptions extends FairleadInit {
    * §9.2.2) and QUERY.
    */
   readonly methods?: readonly string[] | undefined;
+  /**
+   * Gives calls that say nothing themselves a `hashKey`: `headerAffinity("x-session")`, `keyAffinity(…)`. That of a route
+   * goes before. Default: none.
+   */
+  readonly affinity?: KeyAffinity | undefined;
 }
 
 /** Options of `createFetch`. */
@@ -63,9 +75,10 @@ export function checkInit(init: FairleadInit): void {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
  */
 export function checkClientOptions(where: string, options: ClientOptions, also: readonly string[] = []): void {
-  checkCallOptions(where, options, [...INIT_KEYS, "methods", ...also], (check, input) => {
+  checkCallOptions(where, options, [...INIT_KEYS, "affinity", "methods", ...also], (check, input) => {
     checkOwn(check, input);
     check.optional("methods", input["methods"], methodNames);
+    check.optional("affinity", input["affinity"], keyAffinityValue);
     const { idempotencyKey } = input;
     if (typeof idempotencyKey === "string" && idempotencyKey !== "given")
       check.problem(
@@ -92,6 +105,12 @@ const keySource: Expected<IdempotencyKey> = {
 export function isKey(text: string): boolean {
   return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text);
 }
+
+const keyAffinityValue: Expected<KeyAffinity> = {
+  description: 'an affinity by key, such as headerAffinity("x-session"); cookies are for createForward',
+  accepts: (value: unknown): value is KeyAffinity =>
+    typeof value === "object" && value !== null && (value as Partial<KeyAffinity>).kind === "key",
+};
 
 const methodNames: Expected<readonly string[]> = {
   description: "a list of HTTP methods",

@@ -1,4 +1,6 @@
 import { isOneShot, OneShotBody } from "./body.ts";
+import type { Destination } from "./destination.ts";
+import type { FairleadInit } from "./options.ts";
 import { type FetchInput, isRequest } from "./target.ts";
 
 /** A request of the caller's, taken apart so that it can be sent more than once. */
@@ -11,6 +13,12 @@ export interface Outgoing {
   /** A body that can be sent once; others stay in `init`. */
   readonly oneShot: OneShotBody | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** A request that is on its way, and what holds for it. */
+export interface Addressed extends Outgoing {
+  readonly to: Destination;
+  readonly said: FairleadInit | undefined;
   /** The Idempotency-Key, if the call has one that counts; it is among the headers. */
   readonly key: string | undefined;
 }
@@ -21,7 +29,6 @@ const PLAIN_GET: Omit<Outgoing, "url"> = {
   init: {},
   oneShot: undefined,
   signal: undefined,
-  key: undefined,
 };
 
 /** Takes apart what `fetch` was given. `init` goes over a Request's own parts. */
@@ -39,7 +46,6 @@ export function readRequest(url: URL, input: FetchInput, init: RequestInit | und
     init: parts,
     oneShot,
     signal: signal ?? undefined,
-    key: undefined,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Backend } from "@fairlead/core";
+import type { Destinations } from "./destination.ts";
 
 /** What `fetch` takes as its first argument. */
 export type FetchInput = string | URL | Request;
@@ -8,20 +9,22 @@ export function isRequest(input: FetchInput): input is Request {
 }
 
 /**
- * The logical URL of a call, or `undefined` if it is meant for another origin.
+ * The logical URL of a call, or `undefined` if it is meant for an origin that is none of ours.
  *
- * @throws TypeError if it is no URL, names credentials, or is relative and leads away from `origin` all the same, as
+ * @throws TypeError if it is no URL, names credentials, or is relative and leads away from our origin all the same, as
  * `//host` and `/\host` do
  */
-export function logicalUrl(input: FetchInput, origin: string): URL | undefined {
+export function logicalUrl(input: FetchInput, destinations: Pick<Destinations, "origin" | "serves">): URL | undefined {
+  const { origin } = destinations;
   const text = isRequest(input) ? input.url : String(input);
   // Nothing that begins with a slash is absolute: that spares paths a failed parse.
   const absolute = text.startsWith("/") ? undefined : parse(text);
-  if (absolute !== undefined && absolute.origin !== origin) return undefined;
+  if (absolute !== undefined && !destinations.serves(absolute.origin)) return undefined;
   const url = absolute ?? new URL(text, origin);
-  if (url.origin !== origin) throw new TypeError(`${JSON.stringify(text)} leads away from ${origin}`);
+  if (absolute === undefined && url.origin !== origin)
+    throw new TypeError(`${JSON.stringify(text)} leads away from ${origin}`);
   if (url.username !== "" || url.password !== "")
-    throw new TypeError(`A URL on ${origin} must not include credentials`);
+    throw new TypeError(`A URL on ${url.origin} must not include credentials`);
   return url;
 }
 
@@ -33,9 +36,9 @@ function parse(text: string): URL | undefined {
   }
 }
 
-/** Where a backend serves a logical URL: its own URL is a prefix. Fragments are not sent. */
-export function backendUrl(backend: Backend, url: URL): string {
-  return `${httpUrl(backend.url)}${url.pathname}${url.search}`;
+/** Where a backend serves a path with its query: its own URL is a prefix. */
+export function backendUrl(backend: Backend, path: string): string {
+  return `${httpUrl(backend.url)}${path}`;
 }
 
 /** `ws:` and `wss:` backends speak HTTP as well. */

@@ -1,4 +1,5 @@
 import type { Attempt } from "@fairlead/core";
+import type { Destination } from "./destination.ts";
 
 /** What a transport is given: the platform's init, with a stream where the body can be sent only once. */
 export type TransportInit = Omit<RequestInit, "signal"> & {
@@ -8,10 +9,10 @@ export type TransportInit = Omit<RequestInit, "signal"> & {
 
 /** Makes one attempt. Any `fetch` is one. */
 export interface Transport {
-  (url: string, init: TransportInit, attempt: Attempt): Promise<Response>;
+  (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response>;
   /**
-   * Whether it finds the way to `attempt.backend` itself: it is then handed the logical URL, follows redirects, and holds
-   * the attempt until the body has ended. Default `false`: it is handed the backend's URL and told not to follow.
+   * Whether it finds the way to `attempt.backend` and to `destination.path` itself: it is then handed the logical URL,
+   * follows redirects unless it is told not to, and holds the attempt until the body has ended. Default `false`: it is handed the backend's URL and told not to follow.
    */
   readonly keepsOrigin?: boolean | undefined;
   /** What other origins are fetched with. Default: the platform's `fetch`, looked up at each call. */

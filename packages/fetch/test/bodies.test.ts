@@ -14,7 +14,7 @@ const fetches: readonly { name: string; connect: (balancer: Balancer) => Fetch }
   { name: "createFetch", connect: (balancer) => createFetch(balancer) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport(balancer) }),
+    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport() }),
   },
 ];
 

@@ -30,7 +30,7 @@ const transports: readonly {
   { name: "createFetch", connect: (balancer, options) => createFetch(balancer, options) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer, options) => createFetch(balancer, { ...options, fetch: undiciTransport(balancer) }),
+    connect: (balancer, options) => createFetch(balancer, { ...options, fetch: undiciTransport() }),
   },
 ];
 
@@ -284,7 +284,7 @@ test("a Host header is the backend's, or what its `host` says where the transpor
   for (const { connect } of transports)
     expect(await (await connect(balancerOver([server.url]))("/")).json()).toMatchObject({ headers: { host } });
   const named = balancerOver([{ url: server.url, host: "orders.test" }]);
-  const undici = await createFetch(named, { fetch: undiciTransport(named) })("/");
+  const undici = await createFetch(named, { fetch: undiciTransport() })("/");
   expect(await undici.json()).toMatchObject({ headers: { host: "orders.test" } });
   // Node's own fetch drops it; others don't.
   const given = vi.fn<typeof fetch>(async () => new Response("given"));
@@ -311,7 +311,7 @@ test("with undici's own fetch, responses and other origins are undici's", async 
   const server = await httpServer(echo);
   const balancer = balancerOver([server.url]);
   const own = vi.fn(undiciFetch) as unknown as typeof fetch;
-  const call = createFetch(balancer, { fetch: undiciTransport(balancer, { fetch: own }) });
+  const call = createFetch(balancer, { fetch: undiciTransport({ fetch: own }) });
   expect(await (await call("/a")).json()).toMatchObject({ url: "/a" });
   expect(await (await call(`${server.url}/b`)).json()).toMatchObject({ url: "/b" });
   expect(own).toHaveBeenCalledTimes(2);

@@ -21,7 +21,7 @@ test("request, fetch, dispatcher and derived balancers share connections", async
   const calls: readonly (() => Promise<unknown>)[] = [
     async () => (await createRequest(balancer)("/")).body.text(),
     async () => (await createRequest(derived)("/")).body.text(),
-    async () => (await createFetch(balancer, { fetch: undiciTransport(balancer) })("/")).text(),
+    async () => (await createFetch(balancer, { fetch: undiciTransport() })("/")).text(),
     async () => (await fetch("http://orders/", { dispatcher } as RequestInit)).text(),
   ];
   for (const call of calls) {
@@ -88,7 +88,7 @@ test("TLS: trusts what the backend's `tls` says, and asks for the name it says",
     const balancer = balancerOver([spec]);
     const { body } = await createRequest(balancer)("/");
     expect(await body.json()).toMatchObject({ headers: { host: spec.host ?? new URL(spec.url).host } });
-    const response = await createFetch(balancer, { fetch: undiciTransport(balancer) })("/");
+    const response = await createFetch(balancer, { fetch: undiciTransport() })("/");
     expect(response.url).toBe("http://orders/");
     await response.text();
   }

@@ -21,7 +21,7 @@ const transports: readonly { name: string; connect: (balancer: Balancer) => type
   { name: "createFetch", connect: (balancer) => createFetch(balancer) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport(balancer) }),
+    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport() }),
   },
 ];
 

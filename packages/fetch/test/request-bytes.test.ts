@@ -53,7 +53,7 @@ const ways: readonly Way[] = [
   {
     name: "createFetch(undiciTransport)",
     connect: (balancer, max) => {
-      const fetch = createFetch(balancer, { fetch: undiciTransport(balancer), maxRequestBytes: max });
+      const fetch = createFetch(balancer, { fetch: undiciTransport(), maxRequestBytes: max });
       return (init) => fetch("/", streamed(init));
     },
     reason: cause,
@@ -172,7 +172,7 @@ describe("what is known to be too long", () => {
 
   test.each(known)("$name, is refused by createFetch before anything is sent", async ({ body, headers }) => {
     const { balancer, servers } = await two();
-    const fetch = createFetch(balancer, { fetch: undiciTransport(balancer), maxRequestBytes: 100 });
+    const fetch = createFetch(balancer, { fetch: undiciTransport(), maxRequestBytes: 100 });
     const init = { method: "PUT", body: body(), ...(headers === undefined ? {} : { headers }) } as never;
     const error = await failing(fetch("/", streamed(init)));
     expect((error as Error).cause).toMatchObject({ limit: "request-bytes" });

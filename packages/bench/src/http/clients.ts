@@ -43,9 +43,9 @@ export function createClients(origins: readonly string[]): Clients {
   const requestOn = createRequest(balancer({ ...everythingOn(), ...UNARMED }));
   const requestArmed = createRequest(balancer(everythingOn()));
   const fetchUndici = createFetch(forUndici, {
-    fetch: undiciTransport(forUndici, { fetch: undiciFetch as unknown as typeof fetch }),
+    fetch: undiciTransport({ fetch: undiciFetch as unknown as typeof fetch }),
   });
-  const fetchGlobal = createFetch(forGlobal, { fetch: undiciTransport(forGlobal) });
+  const fetchGlobal = createFetch(forGlobal, { fetch: undiciTransport() });
   const nextPool = inTurn(pools);
   const nextUrl = inTurn(origins.map((origin) => origin + PATH));
   return {

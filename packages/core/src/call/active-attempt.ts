@@ -1,4 +1,5 @@
 import type { Timer } from "../clock.ts";
+import type { Balancer } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import { catchLater } from "../telemetry/callbacks.ts";
 import type { AbortListener, Attempt } from "./attempt.ts";
@@ -8,6 +9,7 @@ import type { Report } from "./outcome.ts";
 
 /** What an attempt needs of the call it belongs to. */
 export interface AttemptOwner {
+  readonly balancer: Balancer;
   now(): number;
   /** The lease is back: nothing of the call is left on a backend. */
   attemptReleased(attempt: ActiveAttempt): void;
@@ -61,6 +63,10 @@ export class ActiveAttempt implements Attempt {
 
   get backend(): Member {
     return this.lease.backend;
+  }
+
+  get balancer(): Balancer {
+    return this.#owner.balancer;
   }
 
   get signal(): AbortSignal {

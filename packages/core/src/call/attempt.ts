@@ -1,4 +1,5 @@
 import type { Backend, RequestKind } from "../backend.ts";
+import type { Balancer } from "../contract.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Fallback } from "./fallback.ts";
 import type { HedgePolicy } from "./hedge.ts";
@@ -11,6 +12,8 @@ export type AbortListener = ((reason: unknown) => void) | { abort(reason: unknow
 /** What the function that makes one attempt is given. */
 export interface Attempt {
   readonly backend: Backend;
+  /** Whose backend it is: not the one that was called where a fallback or a mirror takes the call. */
+  readonly balancer: Balancer;
   /** 1 for the first. */
   readonly number: number;
   /** Aborted when the attempt is given up: timeout, the caller's abort (with its reason), close. Made when first read. */
@@ -33,6 +36,8 @@ export interface CallOptions<T> {
   readonly kind?: RequestKind | undefined;
   /** Whether repeating the call does no harm. Default `false`: only attempts that were never sent are repeated. */
   readonly idempotent?: boolean | undefined;
+  /** The function can't be run twice at the same time, its body being a stream, say: nobody mirrors it. Default `false`. */
+  readonly oneShot?: boolean | undefined;
   /** `outcomeRules({ … })` or a function. Not asked about attempts that time out or that the caller aborts. */
   readonly classify?: Classifier | undefined;
   /** An adapter's own verdict, in place of the built-in one: asked when no `classify` has a say. */

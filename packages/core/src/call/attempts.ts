@@ -1,3 +1,4 @@
+import type { Balancer } from "../contract.ts";
 import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import { ActiveAttempt, type AttemptOwner } from "./active-attempt.ts";
@@ -48,6 +49,10 @@ export abstract class CallAttempts<T> implements AttemptOwner {
   /** It has its verdict, and that is none. `timeout`: the error that ended it, if time did. */
   protected abstract unsuccessful(last: Last<T>, timeout: FairleadError | undefined, nowMs: number): void;
   abstract attemptReleased(attempt: ActiveAttempt): void;
+
+  get balancer(): Balancer {
+    return this.host.balancer;
+  }
 
   now(): number {
     return this.host.now();

@@ -1,5 +1,6 @@
 import type { RequestKind } from "../backend.ts";
 import type { Clock, LagMeter } from "../clock.ts";
+import type { Balancer } from "../contract.ts";
 import { FairleadError, withoutStack } from "../errors.ts";
 import type { Limits } from "../gate/limits.ts";
 import type { Member } from "../membership/member.ts";
@@ -23,6 +24,7 @@ const SHOWN_CHARACTERS = 100;
 
 /** What calls and leases of one balancer run on: its strategy and settings over the members of its upstream. */
 export class CallHost implements LeaseHost, LeaseGiver {
+  readonly balancer: Balancer;
   readonly upstream: Upstream;
   readonly name: string;
   readonly clock: Clock;
@@ -39,7 +41,8 @@ export class CallHost implements LeaseHost, LeaseGiver {
   open = true;
   #settings: Settings;
 
-  constructor(upstream: Upstream, settings: Settings) {
+  constructor(balancer: Balancer, upstream: Upstream, settings: Settings) {
+    this.balancer = balancer;
     this.upstream = upstream;
     this.name = upstream.name;
     this.clock = upstream.clock;

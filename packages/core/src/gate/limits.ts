@@ -41,6 +41,9 @@ export class Limits {
     "queue-timeout": 0,
     rate: 0,
     "request-bytes": 0,
+    "route-concurrency": 0,
+    "route-rate": 0,
+    "client-connections": 0,
   };
 
   constructor(context: LimitsContext, settings: LimitSettings | undefined) {

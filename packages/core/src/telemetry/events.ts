@@ -58,6 +58,15 @@ export interface BalancerEvents {
   callFellBack(event: { readonly upstream: string; readonly fallback: string }): void;
   /** The budget had nothing left for a repeat. */
   budgetExhausted(event: { readonly upstream: string; readonly budget: "retry" | "requeue" | "hedge" }): void;
+  /** What a request said of its session was not to be trusted, or is of no use any more: it is treated as a new one. */
+  affinityIgnored(event: {
+    readonly upstream: string;
+    /** Of the affinity. */
+    readonly affinity: string;
+    readonly because: "malformed" | "forged" | "expired" | "backend-gone";
+  }): void;
+  /** The backend of a session takes no calls: from now on it lives on `backend`. */
+  affinityMoved(event: BackendEvent & { readonly affinity: string; readonly from: string }): void;
   /** A limit has turned a call or a lease away. */
   callShed(event: { readonly upstream: string; readonly limit: LimitName }): void;
   discoveryUpdated(event: { readonly upstream: string; readonly discovery: string; readonly backends: number }): void;

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptResult, Backend, Balancer, Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, CallOptions, Report, RouteMatch } from "@fairlead/core";
 import { alreadyRead } from "../body.ts";
 import { type CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError } from "../classify.ts";
@@ -6,9 +6,10 @@ import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
+import type { AddressedRequest } from "./address.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import type { DispatchOptions, Handler } from "./handler.ts";
-import { givenHeader, lastingHeaders, withHeaders } from "./headers.ts";
+import { givenHeader, withHeaders } from "./headers.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
 
@@ -27,10 +28,12 @@ export class DispatchCall {
   readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
-  readonly #said: FairleadInit | undefined;
   readonly limit: ByteLimit | undefined;
+  readonly #policy: CallPolicy;
+  readonly #match: RouteMatch | undefined;
+  readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
-  readonly #hopTo: (backend: Backend) => Hop;
+  readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
   #announced = false;
@@ -39,34 +42,30 @@ export class DispatchCall {
   #consumed = false;
 
   /**
-   * `options` are those of a request to `origin`, its path being clean.
-   *
    * @throws what a function for its Idempotency-Key throws; FairleadError `FAIRLEAD_ERR_LIMIT` if its body is known to be too
    * long
    */
   constructor(
-    balancer: Balancer,
     policy: CallPolicy,
-    origin: string,
-    options: DispatchOptions,
+    { balancer, match, said, origin, options }: AddressedRequest,
     handler: Handler,
-    hopTo: (backend: Backend) => Hop,
+    hopTo: (attempt: Attempt) => Hop,
     onDone: () => void,
   ) {
+    this.#policy = policy;
     this.balancer = balancer;
+    this.#match = match;
     this.origin = origin;
     this.handler = handler;
     this.#hopTo = hopTo;
     this.#onDone = onDone;
-    const { method, body } = options;
-    const headers = lastingHeaders(options.headers);
-    const said = policy.of(undefined);
+    const { method, body, headers } = options;
     this.limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(this.limit, headers, body);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
-    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
-    this.#options = sent === options.headers ? options : { ...options, headers: sent ?? null };
+    this.#options =
+      key === undefined ? options : { ...options, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
     this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
   }
 
@@ -76,22 +75,27 @@ export class DispatchCall {
   }
 
   start(): void {
-    this.balancer
-      .call((attempt) => this.#attempt(attempt), {
-        ...callOptions<DispatchAttempt>(
-          this.#said,
-          this.repeatable,
-          this.#abort.signal,
-          (result) => this.#judge(result),
-          (answer) => answer instanceof DispatchAttempt,
-          (unwanted) => unwanted.discard(),
-        ),
-        kind: upgrades(this.#options) ? "connection" : "request",
-      })
-      .then(
-        (answer) => answer.deliver(),
-        (error: Error) => this.fail(error),
-      );
+    const options: CallOptions<DispatchAttempt> = {
+      ...callOptions<DispatchAttempt>(
+        this.#said,
+        this.repeatable,
+        !isReplayable(this.#options.body),
+        this.#abort.signal,
+        (result) => this.#judge(result),
+        (answer) => answer instanceof DispatchAttempt,
+        (unwanted) => unwanted.discard(),
+      ),
+      kind: upgrades(this.#options) ? "connection" : "request",
+    };
+    const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
+    const answer =
+      this.#match === undefined
+        ? this.balancer.call(run, options)
+        : this.#match.call(run, options, (attempt) => this.#mirror(attempt));
+    answer.then(
+      (answered) => answered.deliver(),
+      (error: Error) => this.fail(error),
+    );
   }
 
   /** The request begins: the handler is told once. */
@@ -124,7 +128,7 @@ export class DispatchCall {
   #attempt(attempt: Attempt): Promise<DispatchAttempt> {
     return new Promise((resolve, reject) => {
       if (this.#consumed) throw alreadyRead();
-      const { route, pool } = this.#hopTo(attempt.backend);
+      const { route, pool } = this.#hopTo(attempt);
       const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
       attempt.markSent(false);
       attempt.onAbort((reason) => handler.giveUp(reason));
@@ -133,6 +137,13 @@ export class DispatchCall {
       if (this.#said?.propagate === true) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
       pool.dispatch(sent, handler);
     });
+  }
+
+  /** The same request by an attempt of which the caller hears nothing. */
+  #mirror(attempt: Attempt): Promise<DispatchAttempt> {
+    const { origin } = this;
+    const request = { balancer: attempt.balancer, match: undefined, said: undefined, origin, options: this.#options };
+    return new DispatchCall(this.#policy, request, {}, this.#hopTo, () => {}).#attempt(attempt);
   }
 
   #judge(result: AttemptResult): Report {

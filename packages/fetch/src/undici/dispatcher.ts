@@ -1,16 +1,17 @@
-import type { Balancer } from "@fairlead/core";
+import type { Target } from "@fairlead/core";
 import { Dispatcher, errors, getGlobalDispatcher, type Pool } from "undici";
 import { CallPolicy } from "../call-policy.ts";
+import { Destinations } from "../destination.ts";
 import { type ClientOptions, checkClientOptions } from "../options.ts";
+import { type AddressedRequest, addressRequest } from "./address.ts";
 import { DispatchCall } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
-import { isFor } from "./origin.ts";
-import { type Pools, poolsOf } from "./pools.ts";
-import { cleanPath } from "./route.ts";
+import { ourOrigin } from "./origin.ts";
+import { poolsOf } from "./pools.ts";
 
 /** What holds for all its calls, and: */
 export interface BalancedDispatcherOptions extends ClientOptions {
-  /** The origin whose requests are balanced. Default: the balancer's logical origin. */
+  /** The origin whose requests are balanced. Default: the logical origin of the balancer or router. */
   readonly origin?: string | undefined;
   /** Takes the requests to all other origins. Default: the global dispatcher as it is when this one is made. */
   readonly passThrough?: Dispatcher | undefined;
@@ -19,7 +20,7 @@ export interface BalancedDispatcherOptions extends ClientOptions {
 }
 
 /**
- * An undici dispatcher that balances the requests to one origin: for `fetch(url, { dispatcher })`, `undici.request` and
+ * An undici dispatcher that balances the requests to one origin, or to those that a router serves: for `fetch(url, { dispatcher })`, `undici.request` and
  * `setGlobalDispatcher`, of undici 7 and 8 and of the `fetch` inside Node.
  *
  * A request that was never sent goes to another backend whatever its method. One that may have been processed is repeated
@@ -32,35 +33,33 @@ export interface BalancedDispatcherOptions extends ClientOptions {
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export class BalancedDispatcher extends Dispatcher {
-  readonly #balancer: Balancer;
+  readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
-  readonly #origin: string;
   readonly #passThrough: Dispatcher;
-  readonly #pools: Pools;
+  readonly #pool: Pool.Options | undefined;
   readonly #calls = new Set<DispatchCall>();
   #closed: Error | undefined = undefined;
   #idle: (() => void)[] = [];
 
   /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` */
-  constructor(balancer: Balancer, options: BalancedDispatcherOptions = {}) {
+  constructor(target: Target, options: BalancedDispatcherOptions = {}) {
     super();
     checkClientOptions("BalancedDispatcher", options, ["origin", "passThrough", "pool"]);
     const { origin, passThrough, pool, ...calls } = options;
-    this.#balancer = balancer;
+    this.#destinations = new Destinations(target, origin);
     this.#policy = new CallPolicy(calls);
-    this.#origin = new URL(origin ?? balancer.origin).origin;
     this.#passThrough = passThrough ?? getGlobalDispatcher();
-    this.#pools = poolsOf(balancer, pool);
+    this.#pool = pool;
   }
 
   override dispatch(options: DispatchOptions, handler: Handler | LegacyHandler): boolean {
     const inner = normalise(handler);
     // A tunnel is to somewhere else by its nature.
-    if (options.method === "CONNECT" || !isFor(this.#origin, options.origin))
-      return this.#passThrough.dispatch(options, inner);
+    const origin = options.method === "CONNECT" ? undefined : ourOrigin(this.#destinations, options.origin);
+    if (origin === undefined) return this.#passThrough.dispatch(options, inner);
     try {
       if (this.#closed !== undefined) throw this.#closed;
-      this.#start({ ...options, path: cleanPath(options.path, this.#origin) }, inner);
+      this.#start(addressRequest(this.#destinations, this.#policy, origin, options), inner);
     } catch (error) {
       inner.onResponseError?.(null as never, error as Error);
     }
@@ -92,14 +91,12 @@ export class BalancedDispatcher extends Dispatcher {
         : this.close(callback);
   }
 
-  #start(options: DispatchOptions, handler: Handler): void {
+  #start(request: AddressedRequest, handler: Handler): void {
     const call: DispatchCall = new DispatchCall(
-      this.#balancer,
       this.#policy,
-      this.#origin,
-      options,
+      request,
       handler,
-      (backend) => this.#pools.of(backend),
+      ({ balancer, backend }) => poolsOf(balancer, this.#pool).of(backend),
       () => this.#done(call),
     );
     this.#calls.add(call);

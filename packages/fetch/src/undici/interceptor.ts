@@ -1,15 +1,17 @@
-import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
+import type { Attempt, BackendSpec, Target } from "@fairlead/core";
 import type { Dispatcher } from "undici";
 import { CallPolicy } from "../call-policy.ts";
+import { Destinations } from "../destination.ts";
 import { type ClientOptions, checkClientOptions } from "../options.ts";
+import { addressRequest } from "./address.ts";
 import { DispatchCall, type Hop } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
-import { isFor } from "./origin.ts";
-import { cleanPath, Route } from "./route.ts";
+import { ourOrigin } from "./origin.ts";
+import { Route } from "./route.ts";
 
 /** What holds for all its calls, and: */
 export interface BalanceOptions extends ClientOptions {
-  /** The origin whose requests are balanced. Default: the balancer's logical origin. */
+  /** The origin whose requests are balanced. Default: the logical origin of the balancer or router. */
   readonly origin?: string | undefined;
 }
 
@@ -20,15 +22,15 @@ export interface BalanceOptions extends ClientOptions {
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
-export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispatcher.DispatcherComposeInterceptor {
+export function balance(target: Target, options: BalanceOptions = {}): Dispatcher.DispatcherComposeInterceptor {
   checkClientOptions("balance", options, ["origin"]);
   const { origin: given, ...calls } = options;
-  const origin = new URL(given ?? balancer.origin).origin;
+  const destinations = new Destinations(target, given);
   const policy = new CallPolicy(calls);
   return (dispatch) => {
     const pool = { dispatch };
     const hops = new WeakMap<BackendSpec, Hop>();
-    const hopTo = (backend: Backend): Hop => {
+    const hopTo = ({ backend }: Attempt): Hop => {
       const known = hops.get(backend.spec);
       if (known !== undefined) return known;
       const hop = { route: new Route(backend), pool };
@@ -38,10 +40,11 @@ export function balance(balancer: Balancer, options: BalanceOptions = {}): Dispa
     // undici counts the parameters: there must be two.
     return (request: DispatchOptions, handler: Handler | LegacyHandler): boolean => {
       const inner = normalise(handler);
-      if (request.method === "CONNECT" || !isFor(origin, request.origin)) return dispatch(request, inner);
+      const origin = request.method === "CONNECT" ? undefined : ourOrigin(destinations, request.origin);
+      if (origin === undefined) return dispatch(request, inner);
       try {
-        const path = cleanPath(request.path, origin);
-        new DispatchCall(balancer, policy, origin, { ...request, path }, inner, hopTo, () => {}).start();
+        const addressed = addressRequest(destinations, policy, origin, request);
+        new DispatchCall(policy, addressed, inner, hopTo, () => {}).start();
       } catch (error) {
         inner.onResponseError?.(null as never, error as Error);
       }

@@ -1,10 +1,9 @@
-/** Whether a request to `target` is one for `origin`. */
-export function isFor(origin: string, target: string | URL | undefined): boolean {
-  if (target === origin) return true;
-  if (target === undefined) return false;
-  try {
-    return new URL(target).origin === origin;
-  } catch {
-    return false;
-  }
+import type { Destinations } from "../destination.ts";
+
+/** The origin of a request, if it is one of ours. */
+export function ourOrigin(destinations: Destinations, target: string | URL | undefined): string | undefined {
+  if (target === destinations.origin) return target;
+  if (target === undefined || !URL.canParse(target)) return undefined;
+  const { origin } = new URL(target);
+  return destinations.serves(origin) ? origin : undefined;
 }

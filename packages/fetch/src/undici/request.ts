@@ -1,18 +1,20 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import type { Attempt, AttemptResult, Balancer, Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "../classify.ts";
+import { Destinations } from "../destination.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
+import { hostOf, Routable } from "../routable.ts";
 import { logicalUrl } from "../target.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
-import { type Pools, poolsOf } from "./pools.ts";
+import { poolsOf } from "./pools.ts";
 import { RequestExchange } from "./request-exchange.ts";
 import { isClean } from "./route.ts";
 import { abortSignalOf } from "./signal.ts";
@@ -44,59 +46,85 @@ type Options = BalancedRequestOptions<unknown>;
 const NO_OPTIONS: Options = {};
 
 /**
- * undici's `request` over the backends of `balancer`, with retries above it: the fastest way to make a balanced call.
+ * undici's `request` over the backends of a balancer, or of those that a router chooses, with retries above it: the fastest way to make a balanced call.
  *
  * Other origins go to undici's `request` itself. When retries are exhausted, the last response comes back; without one the
  * call rejects with undici's error, or with the `FairleadError` that names every attempt if there were several.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
-export function createRequest(balancer: Balancer, options: RequestOptions = {}): BalancedRequest {
+export function createRequest(target: Target, options: RequestOptions = {}): BalancedRequest {
   checkClientOptions("createRequest", options, ["pool"]);
   const { pool, ...calls } = options;
-  const client = new RequestClient(balancer, poolsOf(balancer, pool), new CallPolicy(calls));
+  const client = new RequestClient(new Destinations(target), pool, new CallPolicy(calls));
   return ((url, own) => client.request(url, own)) as BalancedRequest;
 }
 
 class RequestClient {
-  readonly #balancer: Balancer;
-  readonly #pools: Pools;
+  readonly #destinations: Destinations;
+  readonly #pool: Pool.Options | undefined;
   readonly #policy: CallPolicy;
 
-  constructor(balancer: Balancer, pools: Pools, policy: CallPolicy) {
-    this.#balancer = balancer;
-    this.#pools = pools;
+  constructor(destinations: Destinations, pool: Pool.Options | undefined, policy: CallPolicy) {
+    this.#destinations = destinations;
+    this.#pool = pool;
     this.#policy = policy;
   }
 
   request(url: string | URL | UrlObject, options: Options = NO_OPTIONS): Promise<Data> {
     try {
-      const path = this.#pathOf(url);
-      return path === undefined ? elsewhere(url, options) : this.#call(path, options);
+      const { origin } = this.#destinations;
+      if (typeof url === "string" && isClean(url)) return this.#call(origin, url, options);
+      const logical = logicalUrl(isUrl(url) ? url : hrefOf(url), this.#destinations);
+      if (logical === undefined) return elsewhere(url, options);
+      return this.#call(logical.origin, logical.pathname + logical.search, options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #call(path: string, own: Options): Promise<Data> {
+  #call(origin: string, path: string, own: Options): Promise<Data> {
     const { body, fairlead } = own;
     if (fairlead !== undefined) checkInit(fairlead);
-    const said = this.#policy.of(fairlead);
-    const method = own.method ?? (body === undefined || body === null ? "GET" : "PUT");
+    const method = methodOf(own);
     const headers = lastingHeaders(own.headers);
+    const asked = this.#looks
+      ? new Routable(method, hostOf(origin), path, (name) => givenHeader(headers, name))
+      : undefined;
+    const match = asked && this.#destinations.match(asked);
+    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
+    const said = this.#policy.of(fairlead, match, asked);
     const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
-    const options = sent === own.headers ? own : { ...own, headers: sent ?? null };
-    const limit = byteLimit(this.#balancer, said?.maxRequestBytes);
+    const limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(limit, headers, body);
-    const oneShot = oneShotOf(body);
-    const answer = this.#balancer.call<Data>(
-      (attempt) => this.#attempt(attempt, path, method, options, said?.propagate === true, oneShot, limit),
+    const outgoing: OutgoingRequest = {
+      path: match?.path ?? path,
+      method,
+      options: sent === own.headers ? own : { ...own, headers: sent ?? null },
+      propagate: said?.propagate === true,
+      oneShot: oneShotOf(body),
+      limit,
+    };
+    return this.#run(outgoing, match ?? balancer, balancer, said, this.#policy.isIdempotent(said, method, key));
+  }
+
+  #run(
+    outgoing: OutgoingRequest,
+    caller: Pick<Balancer, "call">,
+    balancer: Balancer,
+    said: FairleadInit | undefined,
+    isIdempotent: boolean,
+  ): Promise<Data> {
+    const { oneShot, options } = outgoing;
+    const answer = caller.call<Data>(
+      (attempt) => this.#attempt(attempt, outgoing),
       callOptions<Data>(
         said,
-        oneShot === undefined && this.#policy.isIdempotent(said, method, key),
-        abortSignalOf(own.signal),
-        oneShot === undefined ? this.#judge : (result) => this.#judgeOneShot(result, oneShot),
+        oneShot === undefined && isIdempotent,
+        oneShot !== undefined,
+        abortSignalOf(options.signal),
+        (result) => judge(result, oneShot, balancer),
         isData,
         discard,
       ),
@@ -105,22 +133,15 @@ class RequestClient {
     return answer;
   }
 
-  #attempt(
-    attempt: Attempt,
-    path: string,
-    method: Dispatcher.HttpMethod,
-    options: Options,
-    propagate: boolean,
-    oneShot: OneShotBody | OneShotReadable | undefined,
-    limit: ByteLimit | undefined,
-  ): Promise<Data> {
-    const { route, pool } = this.#pools.of(attempt.backend);
+  #attempt(attempt: Attempt, { path, method, options, propagate, oneShot, limit }: OutgoingRequest): Promise<Data> {
+    const { backend, balancer, remainingMs } = attempt;
+    const { route, pool } = poolsOf(balancer, this.#pool).of(backend);
     // Aborts come through the attempt: a signal of undici's own would cost a microsecond.
     const sent = route.address<Options & { method: Dispatcher.HttpMethod }>(
       { ...options, method, signal: null },
       path,
-      this.#balancer.settings.bodyIdleTimeoutMs,
-      attempt.remainingMs,
+      balancer.settings.bodyIdleTimeoutMs,
+      remainingMs,
     );
     if (propagate) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
@@ -129,28 +150,41 @@ class RequestClient {
     return new RequestExchange(attempt, pool, sent, stream, meter).send();
   }
 
-  /** The path on the logical origin, or `undefined` for another origin. */
-  #pathOf(url: string | URL | UrlObject): string | undefined {
-    if (typeof url === "string" && isClean(url)) return url;
-    const logical = logicalUrl(isUrl(url) ? url : hrefOf(url), this.#balancer.origin);
-    return logical === undefined ? undefined : logical.pathname + logical.search;
+  /** Somebody has to see each request. */
+  get #looks(): boolean {
+    return this.#destinations.balancer === undefined || this.#policy.looks;
   }
+}
 
-  readonly #judge = (result: AttemptResult): Report => {
-    if (result.failed) return judgeError(result);
-    const { statusCode, headers } = result.value as Data;
-    const retryAfter = statusCode < 400 ? undefined : headerOf(headers, "retry-after");
-    const report = judgeStatus(statusCode, retryAfter, this.#balancer.clock);
-    const { reports } = this.#balancer.settings.strategy;
-    return reports === undefined ? report : withLoad(report, headerOf(headers, reports.header));
-  };
+/** undici's default. */
+function methodOf({ method, body }: Options): Dispatcher.HttpMethod {
+  return method ?? (body === undefined || body === null ? "GET" : "PUT");
+}
 
-  #judgeOneShot(result: AttemptResult, oneShot: OneShotBody | OneShotReadable): Report {
-    if (result.failed && oneShot.failed) return { outcome: "ignored" };
-    const report = this.#judge(result);
-    // What was read can't be sent again, though it went nowhere.
-    return report.outcome === "unreached" && oneShot.consumed ? { ...report, outcome: "failure" } : report;
-  }
+type OneShot = OneShotBody | OneShotReadable;
+
+/** A request in undici's terms, to be sent as often as it takes. */
+interface OutgoingRequest {
+  readonly path: string;
+  readonly method: Dispatcher.HttpMethod;
+  readonly options: Options;
+  readonly propagate: boolean;
+  readonly oneShot: OneShot | undefined;
+  readonly limit: ByteLimit | undefined;
+}
+
+function judge(result: AttemptResult, oneShot: OneShot | undefined, balancer: Balancer): Report {
+  if (!result.failed) return judgeAnswer(result.value as Data, balancer);
+  if (oneShot?.failed === true) return { outcome: "ignored" };
+  const report = judgeError(result);
+  // What was read can't be sent again, though it went nowhere.
+  return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
+}
+
+function judgeAnswer({ statusCode, headers }: Data, { clock, settings }: Balancer): Report {
+  const report = judgeStatus(statusCode, statusCode < 400 ? undefined : headerOf(headers, "retry-after"), clock);
+  const { reports } = settings.strategy;
+  return reports === undefined ? report : withLoad(report, headerOf(headers, reports.header));
 }
 
 function elsewhere(url: string | URL | UrlObject, { ...options }: Options): Promise<Data> {
@@ -158,7 +192,7 @@ function elsewhere(url: string | URL | UrlObject, { ...options }: Options): Prom
   return plainRequest(url, options as Parameters<typeof plainRequest<unknown>>[1]);
 }
 
-function oneShotOf(body: unknown): OneShotBody | OneShotReadable | undefined {
+function oneShotOf(body: unknown): OneShot | undefined {
   if (body instanceof Readable) return new OneShotReadable(body);
   return isOneShot(body) || isIterator(body) ? new OneShotBody(body) : undefined;
 }

@@ -1,6 +1,7 @@
-import type { Attempt, Balancer } from "@fairlead/core";
+import type { Attempt } from "@fairlead/core";
 import { getGlobalDispatcher, type Pool } from "undici";
 import { blameNobody } from "../classify.ts";
+import type { Destination } from "../destination.ts";
 import type { Transport, TransportInit } from "../transport.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { LogicalExchange } from "./logical-exchange.ts";
@@ -20,11 +21,10 @@ export interface UndiciTransportOptions {
  * The transport of `createFetch` for Node: the platform's `fetch` over connections of our own. URLs, redirects and
  * cookies stay logical natively, it is known for sure whether a request was sent, and no body is wrapped.
  */
-export function undiciTransport(balancer: Balancer, options: UndiciTransportOptions = {}): Transport {
-  const pools = poolsOf(balancer, options.pool);
-  const given = options.fetch;
-  const send = (url: string, init: TransportInit, attempt: Attempt): Promise<Response> => {
-    const channel = new Channel(balancer, pools, attempt);
+export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
+  const { fetch: given, pool } = options;
+  const send = (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response> => {
+    const channel = new Channel(poolsOf(attempt.balancer, pool), attempt, destination);
     if (init.signal === undefined) attempt.onAbort(channel);
     return (given ?? globalThis.fetch)(url, { ...init, dispatcher: channel } as RequestInit).catch((error: unknown) => {
       // A redirect that can't or mustn't be followed, or whose place fails.
@@ -37,17 +37,17 @@ export function undiciTransport(balancer: Balancer, options: UndiciTransportOpti
 
 /** What one attempt's `fetch` has for a dispatcher: the connections to the attempt's backend. */
 class Channel {
-  readonly #balancer: Balancer;
   readonly #pools: Pools;
   readonly #attempt: Attempt;
+  readonly #destination: Destination;
   #exchange: LogicalExchange | undefined = undefined;
   #aborted = false;
   #reason: unknown = undefined;
 
-  constructor(balancer: Balancer, pools: Pools, attempt: Attempt) {
-    this.#balancer = balancer;
+  constructor(pools: Pools, attempt: Attempt, destination: Destination) {
     this.#pools = pools;
     this.#attempt = attempt;
+    this.#destination = destination;
     attempt.markSent(false);
   }
 
@@ -62,18 +62,19 @@ class Channel {
     this.#exchange?.abort(reason);
   }
 
-  /** Called by `fetch` once, and again for each redirect. */
+  /** Called by `fetch` once, and again for each redirect that it follows. */
   dispatch(options: DispatchOptions, handler: Handler | LegacyHandler): boolean {
     const inner = normalise(handler);
-    if (String(options.origin) !== this.#balancer.origin) return getGlobalDispatcher().dispatch(options, inner);
-    const { route, pool } = this.#pools.of(this.#attempt.backend);
-    const exchange = new LogicalExchange(this.#attempt, inner, route, this.#balancer.origin);
+    const { origin, path, match } = this.#destination;
+    if (String(options.origin) !== origin) return getGlobalDispatcher().dispatch(options, inner);
+    const { backend, balancer, remainingMs } = this.#attempt;
+    const { route, pool } = this.#pools.of(backend);
+    const exchange = new LogicalExchange(this.#attempt, inner, route, origin);
     if (this.#aborted) exchange.abort(this.#reason);
     this.#exchange = exchange;
-    const { bodyIdleTimeoutMs } = this.#balancer.settings;
-    return pool.dispatch(
-      route.address({ ...options }, options.path, bodyIdleTimeoutMs, this.#attempt.remainingMs),
-      exchange,
-    );
+    // Where a router has chosen the path, redirects are not followed in here.
+    const sentPath = match === undefined ? options.path : path;
+    const { bodyIdleTimeoutMs } = balancer.settings;
+    return pool.dispatch(route.address({ ...options }, sentPath, bodyIdleTimeoutMs, remainingMs), exchange);
   }
 }

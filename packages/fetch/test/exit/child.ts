@@ -5,7 +5,7 @@ import { BalancedDispatcher, createRequest, undiciTransport } from "../../src/un
 
 const balancer = createBalancer({ name: "orders", backends: [process.argv[2] ?? ""] });
 await (await createFetch(balancer)("/")).text();
-await (await createFetch(balancer, { fetch: undiciTransport(balancer) })("/")).text();
+await (await createFetch(balancer, { fetch: undiciTransport() })("/")).text();
 await (await createRequest(balancer)("/")).body.text();
 const dispatcher = new BalancedDispatcher(balancer);
 await (await fetch("http://orders/", { dispatcher } as RequestInit)).text();

@@ -56,9 +56,7 @@ async function run(name: string, exerciseWith: (balancer: ReturnType<typeof open
   seen[`${name} requeued`] = calls.requeues > 0;
 }
 
-await run("transport", (balancer) =>
-  exercise("transport", createFetch(balancer, { fetch: undiciTransport(balancer) })),
-);
+await run("transport", (balancer) => exercise("transport", createFetch(balancer, { fetch: undiciTransport() })));
 await run("dispatcher", (balancer) => {
   const dispatcher = new BalancedDispatcher(balancer);
   return exercise("dispatcher", (path, init) => fetch(`http://orders${path}`, { ...init, dispatcher } as RequestInit));

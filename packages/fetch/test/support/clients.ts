@@ -39,8 +39,7 @@ const plain: TestClient = {
 const undici: TestClient = {
   name: "createFetch(undiciTransport)",
   knowsSent: true,
-  connect: (balancer, pool, options) =>
-    createFetch(balancer, { ...options, fetch: undiciTransport(balancer, { pool }) }),
+  connect: (balancer, pool, options) => createFetch(balancer, { ...options, fetch: undiciTransport({ pool }) }),
 };
 
 const undiciOwn: TestClient = {
@@ -49,7 +48,7 @@ const undiciOwn: TestClient = {
   connect: (balancer, pool, options) =>
     createFetch(balancer, {
       ...options,
-      fetch: undiciTransport(balancer, { pool, fetch: undiciFetch as unknown as typeof fetch }),
+      fetch: undiciTransport({ pool, fetch: undiciFetch as unknown as typeof fetch }),
     }),
 };
 
