@@ -33,6 +33,7 @@ import {
   type SharedSettings,
 } from "./settings.ts";
 import type { PickRequest } from "./strategy/strategy.ts";
+import { ASYNC_DISPOSE } from "./symbols.ts";
 import type { BalancerEvents } from "./telemetry/events.ts";
 import { explainPick, type PickExplanation } from "./telemetry/explain.ts";
 import { type BalancerSnapshot, balancerSnapshot, type TelemetrySection } from "./telemetry/snapshot.ts";
@@ -246,7 +247,7 @@ class UpstreamBalancer implements Balancer {
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [ASYNC_DISPOSE](): Promise<void> {
     return this.close();
   }
 

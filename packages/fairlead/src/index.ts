@@ -1,35 +1,6 @@
-// For everyone who makes calls.
+// What every build has; node.ts, portable.ts and browser.ts add what is theirs.
 
-// Circuit breakers.
-export {
-  type BreakerError,
-  type BreakerErrorCode,
-  type BreakerIdentity,
-  type BreakerRules,
-  type BreakerSnapshot,
-  type CacheTransport,
-  type Circuit,
-  type CircuitBreaker,
-  type CircuitBreakerOptions,
-  type CircuitEvents,
-  type CircuitState,
-  type CircuitStats,
-  type CircuitStatus,
-  type CoalesceReset,
-  type CreateBreakerOptions,
-  circuitBreaker,
-  createBreaker,
-  type FallbackFunction,
-  type FireOptions,
-  type FunctionBreaker,
-  type GrowthOptions,
-  isOurError,
-  type KeyedScope,
-  type ProbeOptions,
-  type SlowCallOptions,
-} from "@fairlead/breaker";
-// For those who extend.
-// For those who watch and those who test.
+// For those who extend, those who watch and those who test.
 export type {
   AdaptiveLimit,
   AdminState,
@@ -192,16 +163,6 @@ export {
   zoneWeights,
 } from "@fairlead/core";
 export {
-  type NodeHttpCheckOptions,
-  nodeHttpCheck,
-  type TcpCheckOptions,
-  type TlsCheckOptions,
-  tcpCheck,
-  tlsCheck,
-  type WebSocketCheckOptions,
-  webSocketCheck,
-} from "@fairlead/core/node";
-export {
   type BalancedFetch,
   type BalancedInit,
   type ClientOptions,
@@ -218,16 +179,4 @@ export {
   type Transport,
   type TransportInit,
 } from "@fairlead/fetch";
-export {
-  BalancedDispatcher,
-  type BalancedDispatcherOptions,
-  type BalancedRequest,
-  type BalancedRequestOptions,
-  type BalanceOptions,
-  balance,
-  createRequest,
-  type RequestOptions,
-  type UndiciTransportOptions,
-  undiciTransport,
-} from "@fairlead/fetch/undici";
-export { type Fairlead, type FairleadOptions, fairlead } from "./fairlead.ts";
+export type { FairleadOptions } from "./wire.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
-import { type Balancer, type Fairlead, FairleadError, type FairleadOptions, fairlead, roundRobin } from "./index.ts";
+import { type Balancer, type Fairlead, FairleadError, type FairleadOptions, fairlead, roundRobin } from "./node.ts";
 
 let server: Server;
 let url: string;
