@@ -79,7 +79,7 @@ describe("fairlead", () => {
     const wrong = { name: "orders", backends: [], strategie: 1 } as unknown as FairleadOptions;
     expect(() => fairlead(wrong)).toThrow(FairleadError);
     expect(() => fairlead(undefined as unknown as FairleadOptions)).toThrow(/name: got undefined[\s\S]*backends/);
-    expect(() => make({ fetch: 3 as unknown as typeof fetch })).toThrow(/fetch: expected a function/);
+    expect(() => make({ fetch: 3 as unknown as typeof fetch })).toThrow(/fetch: got 3, expected a function/);
     expect(() => fairlead(wrong)).toThrow(/did you mean `strategy`[\s\S]*backends/);
   });
 

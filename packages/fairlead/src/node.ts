@@ -23,5 +23,5 @@ export {
   undiciTransport,
 } from "@fairlead/fetch/undici";
 export * from "./circuit-breakers.ts";
-export { type Fairlead, fairlead } from "./fairlead.ts";
+export { type Fairlead, type FairleadApp, fairlead } from "./fairlead.ts";
 export * from "./index.ts";
