@@ -37,6 +37,10 @@ const fail = (): never => {
 const one = async (): Promise<number> => 1;
 const answers = async (): Promise<string> => "answer";
 
+function close(...balancers: Balancer[]): Promise<unknown> {
+  return Promise.all(balancers.map((balancer) => balancer.close()));
+}
+
 const snapshotOf = (router: Router) => {
   const [route] = router.snapshot().routes;
   if (route === undefined) throw new Error("there is a route");
@@ -88,6 +92,28 @@ describe("a route that limits what is under way", () => {
     release();
     expect(snapshotOf(router).underWay).toBe(0);
     await Promise.all([balancer.close(), other.close()]);
+  });
+
+  test("asks the fallback of what it turns away, which needs no place", async () => {
+    const { balancer } = world(1);
+    const other = world(1, { name: "other" }).balancer;
+    const { router, call } = along({ to: balancer, limits: { maxConcurrent: 1 } });
+    const gate = deferred<string>();
+    const first = call(() => gate.promise);
+    const visits: string[] = [];
+    const run = async (attempt: Attempt): Promise<string> => {
+      visits.push(attempt.balancer.name);
+      attempt.hold()();
+      return "from the other";
+    };
+    expect(await call(run, { fallback: fallbackTo(other) })).toBe("from the other");
+    expect(visits).toEqual(["other"]);
+    expect(snapshotOf(router)).toMatchObject({ underWay: 1, shed: { concurrency: 1 } });
+    gate.resolve("first");
+    expect(await first).toBe("first");
+    expect(snapshotOf(router).underWay).toBe(0);
+    expect(balancer.snapshot().calls).toMatchObject({ calls: 2, succeeded: 1, fallbacks: 1 });
+    await close(balancer, other);
   });
 
   test("gives places of failed, aborted and refused calls back", async () => {
@@ -166,10 +192,6 @@ function mirrored(backends = 1) {
   const { balancer, clock } = world(1);
   const mirror = world(backends, { name: "mirror", clock }).balancer;
   return { balancer, mirror, clock, ...along({ to: balancer, mirror: { to: mirror, percent: 100 } }) };
-}
-
-function close(...balancers: Balancer[]): Promise<unknown> {
-  return Promise.all(balancers.map((balancer) => balancer.close()));
 }
 
 describe("a mirror", () => {

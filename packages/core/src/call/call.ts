@@ -32,10 +32,10 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  /** Now or, where calls can come too fast, when its turn has come. */
+  /** Now or, where a route or a rate limit says when, when its turn has come. */
   begin(nowMs: number): Promise<T> {
     const { host, request, options, deadlineAtMs } = this;
-    const turn = host.limits.rate && turnOf(host, request, options.signal, deadlineAtMs, nowMs);
+    const turn = (options.turn ?? host.limits.rate) && turnOf(host, request, options, deadlineAtMs, nowMs);
     if (turn === undefined) return this.#start(nowMs, undefined);
     return turn.then(
       () => this.#start(this.now(), undefined),

@@ -1,6 +1,6 @@
 import type { Attempt, CallOptions } from "../call/attempt.ts";
 import type { Balancer } from "../contract.ts";
-import { Places } from "./places.ts";
+import { Guest, Places } from "./places.ts";
 import type { Portion } from "./portion.ts";
 
 /** Makes a share of a route's calls a second time, for another balancer. Whoever calls hears nothing of it. */
@@ -18,27 +18,35 @@ export class Mirror {
     this.places = new Places(maxConcurrent);
   }
 
-  /** `run` and `options`: of the call that has just been begun. */
-  send<T>(run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>): void {
+  /** Makes the attempts of a call by `run`; with the first of them begins the mirrored one, by `copy`. */
+  beside<T>(
+    run: (attempt: Attempt) => Promise<T>,
+    copy: (attempt: Attempt) => Promise<T>,
+    options: CallOptions<T>,
+  ): (attempt: Attempt) => Promise<T> {
     // A body that can be read once is the caller's; a tunnel is a conversation.
-    if (options.oneShot === true || options.kind === "connection" || !this.#portion.next()) return;
-    if (this.places.full) {
+    if (options.oneShot === true || options.kind === "connection" || !this.#portion.next()) return run;
+    let begun = false;
+    return (attempt) => {
+      const answer = run(attempt);
+      if (!begun) this.#send(copy, options);
+      begun = true;
+      return answer;
+    };
+  }
+
+  #send<T>(run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>): void {
+    const guest = new Guest(this.places);
+    if (!guest.enter()) {
       this.dropped++;
       return;
     }
     this.mirrored++;
     const { discard } = options;
-    try {
-      this.places
-        .call(this.to, run, onlyOnce(options))
-        .then(
-          (value) => discard?.(value),
-          () => {},
-        )
-        .catch(() => {});
-    } catch {
-      // What another balancer does is nobody's trouble here.
-    }
+    // What comes of it, and what another balancer makes of it, is nobody's trouble here.
+    const answer = (async () => this.to.call(guest.making(run), onlyOnce(options)))();
+    guest.after(answer);
+    answer.then((value) => discard?.(value)).catch(() => {});
   }
 }
 

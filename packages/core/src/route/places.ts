@@ -1,5 +1,5 @@
 import type { Backend } from "../backend.ts";
-import type { AbortListener, Attempt, CallOptions } from "../call/attempt.ts";
+import type { AbortListener, Attempt } from "../call/attempt.ts";
 import type { Report } from "../call/outcome.ts";
 import type { Balancer } from "../contract.ts";
 
@@ -16,41 +16,63 @@ export class Places {
     return this.#taken;
   }
 
-  get full(): boolean {
-    return this.#taken >= this.max;
+  /** Takes a place, if one is left. */
+  take(): boolean {
+    if (this.#taken >= this.max) return false;
+    this.#taken++;
+    return true;
   }
 
-  /** Makes a call that takes a place; whoever calls has seen that there is one. */
-  call<T>(balancer: Balancer, run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>): Promise<T> {
-    this.#taken++;
-    let users = 1;
-    const use = (): (() => void) => {
-      users++;
-      return leave;
-    };
-    const leave = (): void => {
-      if (--users === 0) this.#taken--;
-    };
-    let answer: Promise<T>;
-    try {
-      answer = balancer.call((attempt) => run(new PlacedAttempt(attempt, use)), options);
-    } catch (error) {
-      leave();
-      throw error;
-    }
+  giveBack(): void {
+    this.#taken--;
+  }
+}
+
+/** One call, which keeps its place as long as anything of it is under way. */
+export class Guest {
+  readonly #places: Places;
+  #seated = false;
+  /** The call itself, and who holds an attempt of it. */
+  #reasons = 1;
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  /** Takes a place, if one is left. */
+  enter(): boolean {
+    this.#seated = this.#places.take();
+    return this.#seated;
+  }
+
+  /** Makes its attempts, which keep the place while they are held. */
+  making<T>(run: (attempt: Attempt) => Promise<T>): (attempt: Attempt) => Promise<T> {
+    return (attempt) => run(new HeldPlace(attempt, this));
+  }
+
+  /** The call has come to its end, whichever it is. */
+  after(answer: Promise<unknown>): void {
+    const leave = (): void => this.leave();
     answer.then(leave, leave);
-    return answer;
+  }
+
+  stay(): void {
+    this.#reasons++;
+  }
+
+  leave(): void {
+    if (--this.#reasons === 0 && this.#seated) this.#places.giveBack();
   }
 }
 
 /** An attempt whose call keeps its place while somebody holds it. */
-class PlacedAttempt implements Attempt {
+class HeldPlace implements Attempt {
   readonly #attempt: Attempt;
-  readonly #use: () => () => void;
+  readonly #guest: Guest;
 
-  constructor(attempt: Attempt, use: () => () => void) {
+  constructor(attempt: Attempt, guest: Guest) {
     this.#attempt = attempt;
-    this.#use = use;
+    this.#guest = guest;
   }
 
   get backend(): Backend {
@@ -83,10 +105,10 @@ class PlacedAttempt implements Attempt {
 
   hold(): (late?: Report) => void {
     const release = this.#attempt.hold();
-    const leave = this.#use();
+    this.#guest.stay();
     let held = true;
     return (late) => {
-      if (held) leave();
+      if (held) this.#guest.leave();
       held = false;
       release(late);
     };

@@ -1,9 +1,8 @@
-import type { CallOptions } from "../call/attempt.ts";
-import { pickRequestOf } from "../call/request.ts";
+import type { Attempt, CallOptions } from "../call/attempt.ts";
 import type { Balancer } from "../contract.ts";
 import { closedError, type LimitName } from "../errors.ts";
 import type { RateGate, RateLimit } from "../gate/rate/rate-gate.ts";
-import { Places } from "./places.ts";
+import { Guest, Places } from "./places.ts";
 
 /** How much of a route may be under way at once, and how fast calls may come. */
 export interface RouteLimitOptions {
@@ -43,40 +42,26 @@ export class RouteLimits {
     balancer.attach({ drain: end, close: end });
   }
 
-  /** Begins a call now, or when its turn has come, with the time that is left; rejects if there is no room for it. */
-  begin<T>(options: CallOptions<T>, call: (options: CallOptions<T>) => Promise<T>): Promise<T> {
-    const { clock } = this.#balancer;
-    const nowMs = clock.now();
-    const giveUpAtMs = nowMs + this.#deadlineMs(options);
-    const { signal } = options;
-    // Who has left already takes nothing away from others.
-    const turn =
-      signal?.aborted === true ? undefined : this.#rate?.admit(pickRequestOf(options), { signal, giveUpAtMs }, nowMs);
-    if (turn === undefined) return this.#enter(options, call);
-    return turn.then(() => this.#enter(within(options, giveUpAtMs - clock.now()), call));
+  /** The same call within the limits. */
+  call<T>(balancer: Balancer, run: (attempt: Attempt) => Promise<T>, options: CallOptions<T>): Promise<T> {
+    const guest = this.places && new Guest(this.places);
+    const turn: RateGate["admit"] = (request, wait, nowMs) => {
+      const admitted = this.#rate?.admit(request, wait, nowMs);
+      return admitted === undefined ? this.#enter(guest) : admitted.then(() => this.#enter(guest));
+    };
+    const answer = balancer.call(guest?.making(run) ?? run, { ...options, turn });
+    guest?.after(answer);
+    return answer;
   }
 
-  #enter<T>(options: CallOptions<T>, call: (options: CallOptions<T>) => Promise<T>): Promise<T> {
-    const { places } = this;
-    if (places?.full !== true) return call(options);
-    const why = `there are ${places.max} calls under way (limits.maxConcurrent)`;
+  #enter(guest: Guest | undefined): Promise<void> | undefined {
+    if (guest === undefined || guest.enter()) return undefined;
+    const why = `there are ${this.places?.max} calls under way (limits.maxConcurrent)`;
     return Promise.reject(this.#refuse("concurrency", "route-concurrency", why));
-  }
-
-  #deadlineMs({ deadlineMs, deadlineLimitMs }: CallOptions<never>): number {
-    const wantedMs = deadlineMs ?? this.#balancer.settings.deadlineMs;
-    return Math.min(
-      wantedMs === false ? Number.POSITIVE_INFINITY : wantedMs,
-      deadlineLimitMs ?? Number.POSITIVE_INFINITY,
-    );
   }
 
   #refuse(kind: "concurrency" | "rate", limit: LimitName, why: string, retryAfterMs?: number): Error {
     this.shed[kind]++;
     return this.#balancer.shed(limit, `route ${this.#route}: ${why}`, retryAfterMs);
   }
-}
-
-function within<T>(options: CallOptions<T>, leftMs: number): CallOptions<T> {
-  return leftMs === Number.POSITIVE_INFINITY ? options : { ...options, deadlineLimitMs: Math.max(0, leftMs) };
 }

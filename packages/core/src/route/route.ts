@@ -67,12 +67,8 @@ export class Route {
     mirrored: (attempt: Attempt) => Promise<T>,
   ): Promise<T> {
     const { limits, mirror } = this;
-    const call = (own: CallOptions<T>): Promise<T> => {
-      const answer = limits?.places?.call(balancer, run, own) ?? balancer.call(run, own);
-      mirror?.send(mirrored, own);
-      return answer;
-    };
-    return limits === undefined ? call(options) : limits.begin(options, call);
+    const both = mirror === undefined ? run : mirror.beside(run, mirrored, options);
+    return limits === undefined ? balancer.call(both, options) : limits.call(balancer, both, options);
   }
 }
 
