@@ -3,7 +3,7 @@ import { type ClientOptions, checkClientOptions } from "@fairlead/fetch";
 import { withLazy } from "./lazy.ts";
 
 /** What every call of the clients has in common; the rest of `ClientOptions` is a balancer's too. */
-export type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
+type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
 
 /** What the clients of a balancer are told. */
 export interface WiredOptions extends CallDefaults {

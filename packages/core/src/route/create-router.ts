@@ -1,17 +1,12 @@
 import { resolveOrigin } from "../balancer-options.ts";
-import type { Balancer } from "../contract.ts";
 import { expected, OptionCheck } from "../options.ts";
 import { createRandom, type Random } from "../random.ts";
-import { WHOLE } from "./portion.ts";
 import type { RouterOptions } from "./route-options.ts";
 import { balancerValue, type RouteSettings, resolveRoute } from "./route-settings.ts";
 import { RouteTable } from "./route-table.ts";
 import type { Router } from "./router.ts";
 
 const KEYS: readonly (keyof RouterOptions)[] = ["name", "origin", "routes", "default", "random"];
-
-/** The name of the route that takes what no other takes. */
-const DEFAULT = "default";
 
 /**
  * Makes a router: it decides for each request to which balancer it goes, and under which conditions. It owns nothing and
@@ -41,23 +36,10 @@ function resolveRoutes(check: OptionCheck, input: Record<string, unknown>): read
   const resolved = listed.flatMap(
     (route, index) => resolveRoute(check, `routes[${index}]`, route, `route ${index + 1}`) ?? [],
   );
-  if (to !== undefined) resolved.push(allTo(to));
+  const last = to && resolveRoute(check, "default", { to }, "default");
+  if (last !== undefined) resolved.push(last);
   refuseTwins(check, resolved);
   return resolved;
-}
-
-function allTo(to: Balancer): RouteSettings {
-  return {
-    name: DEFAULT,
-    conditions: {},
-    shares: [{ to, parts: WHOLE }],
-    splitBy: undefined,
-    rewritePath: undefined,
-    mirror: undefined,
-    affinity: undefined,
-    limits: undefined,
-    calls: undefined,
-  };
 }
 
 function refuseTwins(check: OptionCheck, routes: readonly RouteSettings[]): void {

@@ -1,7 +1,7 @@
 import type { Attempt, CallOptions } from "../call/attempt.ts";
 import type { Balancer } from "../contract.ts";
 import { closedError, type LimitName } from "../errors.ts";
-import type { RateGate, RateLimit } from "../gate/rate/rate-gate.ts";
+import type { RateGate, RateLimit, RateLimitContext } from "../gate/rate/rate-gate.ts";
 import { Guest, Places } from "./places.ts";
 
 /** How much of a route may be under way at once, and how fast calls may come. */
@@ -20,7 +20,12 @@ export class RouteLimits {
   readonly #balancer: Balancer;
   readonly #rate: RateGate | undefined;
 
-  constructor(route: string, balancer: Balancer, { maxConcurrent, rate }: RouteLimitOptions) {
+  constructor(
+    route: string,
+    balancer: Balancer,
+    { maxConcurrent, rate }: RouteLimitOptions,
+    callbackFailed: RateLimitContext["callbackFailed"],
+  ) {
     this.#route = route;
     this.#balancer = balancer;
     this.places = maxConcurrent === undefined ? undefined : new Places(maxConcurrent);
@@ -29,12 +34,7 @@ export class RouteLimits {
       clock: balancer.clock,
       queue: () => balancer.settings.queue,
       refuse: (why, retryAfterMs) => this.#refuse("rate", "route-rate", why, retryAfterMs),
-      callbackFailed: (where, error) =>
-        balancer.announce("callbackFailed", () => ({
-          upstream: balancer.name,
-          where: `route ${route}: ${where}`,
-          error,
-        })),
+      callbackFailed,
     });
     const gate = this.#rate;
     if (gate === undefined) return;

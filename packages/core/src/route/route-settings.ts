@@ -10,12 +10,14 @@ import type { RouteOptions } from "./route-options.ts";
 import type { RouteCallOptions } from "./router.ts";
 import type { Share, SplitBy } from "./split.ts";
 
+/** At least one. */
+type Shares = readonly [Share, ...Share[]];
+
 /** The options of a route, checked and complete. */
 export interface RouteSettings {
   readonly name: string;
   readonly conditions: ConditionOptions;
-  /** At least one. */
-  readonly shares: readonly Share[];
+  readonly shares: Shares;
   readonly splitBy: SplitBy | undefined;
   readonly rewritePath: string | undefined;
   readonly mirror: (Share & { readonly maxConcurrent: number }) | undefined;
@@ -71,9 +73,9 @@ export function resolveRoute(
   return shares === undefined ? undefined : { ...settings, shares };
 }
 
-export const balancerValue: Expected<Balancer> = expected.having<Balancer>("call", "a balancer");
+export const balancerValue: Expected<Balancer> = /* @__PURE__ */ expected.having<Balancer>("call", "a balancer");
 
-function resolveShares(check: OptionCheck, path: string, value: unknown): readonly Share[] | undefined {
+function resolveShares(check: OptionCheck, path: string, value: unknown): Shares | undefined {
   if (!Array.isArray(value)) {
     const to = check.required(path, value, shareTarget);
     return to === undefined ? undefined : [{ to, parts: WHOLE }];
@@ -81,10 +83,11 @@ function resolveShares(check: OptionCheck, path: string, value: unknown): readon
   const shares = value.flatMap(
     (item, index) => resolveShare(check, `${path}[${index}]`, item, ["to", "percent"]) ?? [],
   );
-  const parts = shares.reduce((sum, share) => sum + share.parts, 0);
   if (shares.length < value.length) return undefined;
+  const parts = shares.reduce((sum, share) => sum + share.parts, 0);
   if (parts !== WHOLE) check.problem(path, value, `percentages that add up to 100, not ${parts / (WHOLE / 100)}`);
-  return shares.length === 0 ? undefined : shares;
+  const [first, ...others] = shares;
+  return first === undefined ? undefined : [first, ...others];
 }
 
 function resolveShare(check: OptionCheck, path: string, value: unknown, keys: readonly string[]): Share | undefined {

@@ -15,13 +15,10 @@ export class RouteTable implements Router {
   readonly #routes: readonly Route[];
   #unmatched = 0;
 
-  /** @param routes each with a share at least */
   constructor(name: string, origin: string, routes: readonly RouteSettings[], random: Random) {
     this.name = name;
     this.origin = origin;
-    this.#routes = routes.flatMap((settings) =>
-      settings.shares.slice(0, 1).map(({ to }) => new Route(settings, to, random)),
-    );
+    this.#routes = routes.map((settings) => new Route(settings, random));
     this.balancers = [...new Set(this.#routes.flatMap((route) => route.balancers))];
   }
 

@@ -26,8 +26,10 @@ export class Route {
   matched = 0;
   readonly #failed: (where: string, error: unknown) => void;
 
-  constructor(settings: RouteSettings, first: Balancer, random: Random) {
+  constructor(settings: RouteSettings, random: Random) {
     const { name, conditions, shares, splitBy, rewritePath, mirror, limits } = settings;
+    // What has to be announced or counted of a route, its first balancer does.
+    const first = shares[0].to;
     this.name = name;
     this.calls = settings.calls;
     this.affinity = settings.affinity;
@@ -37,7 +39,7 @@ export class Route {
     this.split = new Split(shares, splitBy, random, this.#failed);
     this.rewriting = rewritePath === undefined ? undefined : new Rewriting(rewritePath);
     this.mirror = mirror && new Mirror(mirror.to, new Portion(mirror.parts, random), mirror.maxConcurrent);
-    this.limits = limits && new RouteLimits(name, first, limits);
+    this.limits = limits && new RouteLimits(name, first, limits, this.#failed);
   }
 
   get balancers(): readonly Balancer[] {

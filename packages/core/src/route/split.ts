@@ -18,7 +18,7 @@ export type SplitBy = (request: RoutableRequest) => string | undefined;
 /** Not that of the strategies: else the keys of one share would be neighbours on the ring of its balancer. */
 const SEED = 10_000;
 
-const words = new Uint32Array(2);
+const words: Uint32Array = /* @__PURE__ */ new Uint32Array(2);
 
 /** Divides the requests of a route by exact shares: those with a key by its hash, the others by count. */
 export class Split {
