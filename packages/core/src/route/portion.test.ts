@@ -15,7 +15,7 @@ const shares = fc
 describe("a portion", () => {
   it("says yes to its share of any number of calls, to less than one of them", () => {
     fc.assert(
-      fc.property(parts, fc.integer(), fc.integer({ min: 1, max: 3_000 }), (share, seed, calls) => {
+      fc.property(parts, fc.integer(), fc.integer({ min: 1, max: 1_500 }), (share, seed, calls) => {
         const portion = new Portion(share, createRandom(seed));
         let yes = 0;
         let furthest = 0;
@@ -25,7 +25,7 @@ describe("a portion", () => {
         }
         expect(furthest).toBeLessThan(WHOLE);
       }),
-      { seed: 4, numRuns: 200 },
+      { seed: 4, numRuns: 100 },
     );
   });
 
@@ -58,7 +58,7 @@ describe("a portion", () => {
 describe("turns", () => {
   it("are dealt by shares, after any number of them to less than one", () => {
     fc.assert(
-      fc.property(shares, fc.integer({ min: 1, max: 3_000 }), (of, calls) => {
+      fc.property(shares, fc.integer({ min: 1, max: 1_500 }), (of, calls) => {
         const turns = new Turns(of);
         const dealt = of.map(() => 0);
         let furthest = 0;
@@ -69,7 +69,7 @@ describe("turns", () => {
         }
         expect(furthest).toBeLessThanOrEqual((1 - 1 / (2 * of.length - 2)) * WHOLE);
       }),
-      { seed: 8, numRuns: 200 },
+      { seed: 8, numRuns: 100 },
     );
   });
 });
