@@ -15,8 +15,9 @@ export function showLogicalLocation(
   route: Route,
   to: Shown,
 ): void {
-  const { location } = headers;
-  if (statusCode < 300 || statusCode >= 400 || location === undefined) return;
+  // A second one makes a list of them.
+  const location: unknown = headers.location;
+  if (statusCode < 300 || statusCode >= 400 || typeof location !== "string") return;
   const logical = to.match === undefined ? byName(location, route, to) : alongRoute(location, route, to);
   if (logical === undefined) return;
   headers.location = logical;
