@@ -1,10 +1,11 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: { browser: "src/browser.ts", node: "src/node.ts", portable: "src/portable.ts" },
   format: "esm",
-  target: "es2022",
-  platform: "node",
+  // OBS embeds old Chromium.
+  target: ["es2022", "chrome103", "safari16"],
+  platform: "neutral",
   sourcemap: true,
   clean: true,
   silent: true,

@@ -3,7 +3,8 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: { index: "src/index.ts", "undici/index": "src/undici/index.ts" },
   format: "esm",
-  target: "es2022",
+  // OBS embeds old Chromium.
+  target: ["es2022", "chrome103", "safari16"],
   platform: "neutral",
   sourcemap: true,
   clean: true,

@@ -33,6 +33,7 @@ import {
   type SharedSettings,
 } from "./settings.ts";
 import type { PickRequest } from "./strategy/strategy.ts";
+import { ASYNC_DISPOSE } from "./symbols.ts";
 import type { BalancerEvents } from "./telemetry/events.ts";
 import { explainPick, type PickExplanation } from "./telemetry/explain.ts";
 import { type BalancerSnapshot, balancerSnapshot, type TelemetrySection } from "./telemetry/snapshot.ts";
@@ -112,8 +113,8 @@ class UpstreamBalancer implements Balancer {
     return acquireLease(this.#host, request, options);
   }
 
-  shed(limit: LimitName, why: string): FairleadError {
-    return this.#upstream.limits.refuse(limit, why);
+  shed(limit: LimitName, why: string, retryAfterMs?: number): FairleadError {
+    return this.#upstream.limits.refuse(limit, why, retryAfterMs);
   }
 
   announce<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void {
@@ -246,7 +247,7 @@ class UpstreamBalancer implements Balancer {
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [ASYNC_DISPOSE](): Promise<void> {
     return this.close();
   }
 

@@ -35,7 +35,8 @@ export interface Clock {
   readonly lag?: LagMeter | undefined;
   /**
    * `false`: nothing runs by itself here, since a timer belongs to the request that made it (workerd). Then health checks
-   * don't run.
+   * don't run, whoever waits for a place or a token looks for itself instead of being served by others, and what a request
+   * holds that has gone without a word is taken back after its deadline.
    */
   readonly background?: boolean | undefined;
 }

@@ -116,6 +116,7 @@ export class Upstream {
   /** A call begins: it earns its share of extra attempts. */
   callStarted(nowMs: number): void {
     this.counters.calls++;
+    if (this.clock.background === false) this.calls.abandonGone(nowMs);
     this.retryBudget.current?.deposit(nowMs);
     this.requeueBudget.current?.deposit(nowMs);
   }

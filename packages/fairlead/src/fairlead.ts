@@ -1,17 +1,12 @@
-import { type Balancer, type BalancerOptions, createBalancer, FairleadError } from "@fairlead/core";
-import { type BalancedFetch, type ClientOptions, checkClientOptions, createFetch } from "@fairlead/fetch";
+import { type Balancer, createBalancer } from "@fairlead/core";
+import { type BalancedFetch, createFetch } from "@fairlead/fetch";
 import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
+import { type App, wireApp } from "./app.ts";
+import { type FairleadAppOptions, isApp } from "./app-options.ts";
+import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
 
-/** What every call of `.fetch`, `.request` and `.dispatcher` has in common; the rest of `ClientOptions` is a balancer's too. */
-type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
-
-export interface FairleadOptions extends BalancerOptions, CallDefaults {
-  /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
-  readonly fetch?: typeof fetch | undefined;
-}
-
-/** A balancer with everything that makes calls through it. All of it ends with `close()`. */
-export interface Fairlead extends Balancer {
+/** What makes calls. Each is made when it is first read. */
+interface Clients {
   /** A `fetch` over the backends; other origins go to the platform's. */
   readonly fetch: BalancedFetch;
   /** undici's `request` over the backends: the fastest way to make a call. */
@@ -20,41 +15,26 @@ export interface Fairlead extends Balancer {
   readonly dispatcher: BalancedDispatcher;
 }
 
+const clientsOf: ClientMakers<Clients> = (target, calls, underneath) => ({
+  fetch: () => createFetch(target, { ...calls, fetch: undiciTransport({ fetch: underneath }) }),
+  request: () => createRequest(target, calls),
+  dispatcher: () => new BalancedDispatcher(target, calls),
+});
+
+/** A balancer with everything that makes calls through it. All of it ends with `close()`. */
+export interface Fairlead extends Balancer, Clients {}
+
+/** Several upstreams, a router over them, and everything that makes calls through it. All of it ends with `close()`. */
+export interface FairleadApp<Name extends string = string> extends App<Name, Clients>, Clients {}
+
 /**
- * Makes a balancer over one upstream, and what calls it, all wired.
+ * Makes a balancer over one upstream, and what calls it, all wired; or, with `upstreams` and `routes`, several of them with
+ * a router.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
-export function fairlead(options: FairleadOptions): Fairlead {
-  const { fetch: underneath, idempotencyKey, maxRequestBytes, methods, propagate, ...balancerOptions } = options ?? {};
-  const calls: CallDefaults = { idempotencyKey, maxRequestBytes, methods, propagate };
-  if (underneath !== undefined && typeof underneath !== "function") {
-    throw new FairleadError("FAIRLEAD_ERR_CONFIG", `fairlead: fetch: expected a function`);
-  }
-  checkClientOptions("fairlead", calls);
-  const balancer = createBalancer(balancerOptions);
-  return withLazy(balancer, {
-    fetch: () => createFetch(balancer, { ...calls, fetch: undiciTransport({ fetch: underneath }) }),
-    request: () => createRequest(balancer, calls),
-    dispatcher: () => new BalancedDispatcher(balancer, calls),
-  });
-}
-
-/** Adds properties that are made when first read: nobody pays for what they do not use. */
-function withLazy<T extends object, L extends object>(
-  target: T,
-  makers: { readonly [K in keyof L]: () => L[K] },
-): T & L {
-  for (const [name, make] of Object.entries<() => unknown>(makers)) {
-    Object.defineProperty(target, name, {
-      configurable: true,
-      enumerable: true,
-      get: () => {
-        const value = make();
-        Object.defineProperty(target, name, { value, enumerable: true });
-        return value;
-      },
-    });
-  }
-  return target as T & L;
+export function fairlead(options: FairleadOptions): Fairlead;
+export function fairlead<const Name extends string>(options: FairleadAppOptions<Name>): FairleadApp<Name>;
+export function fairlead(options: FairleadOptions | FairleadAppOptions): Fairlead | FairleadApp {
+  return isApp(options) ? wireApp(options, clientsOf) : wire(options, createBalancer, clientsOf);
 }

@@ -1,35 +1,6 @@
-// For everyone who makes calls.
+// What every build has; node.ts, portable.ts and browser.ts add what is theirs.
 
-// Circuit breakers.
-export {
-  type BreakerError,
-  type BreakerErrorCode,
-  type BreakerIdentity,
-  type BreakerRules,
-  type BreakerSnapshot,
-  type CacheTransport,
-  type Circuit,
-  type CircuitBreaker,
-  type CircuitBreakerOptions,
-  type CircuitEvents,
-  type CircuitState,
-  type CircuitStats,
-  type CircuitStatus,
-  type CoalesceReset,
-  type CreateBreakerOptions,
-  circuitBreaker,
-  createBreaker,
-  type FallbackFunction,
-  type FireOptions,
-  type FunctionBreaker,
-  type GrowthOptions,
-  isOurError,
-  type KeyedScope,
-  type ProbeOptions,
-  type SlowCallOptions,
-} from "@fairlead/breaker";
-// For those who extend.
-// For those who watch and those who test.
+// For those who extend, those who watch and those who test.
 export type {
   AdaptiveLimit,
   AdminState,
@@ -61,6 +32,7 @@ export type {
   CheckTarget,
   Classifier,
   ConcurrencyLimit,
+  ConditionOptions,
   DeriveOptions,
   Detector,
   Discovery,
@@ -77,6 +49,7 @@ export type {
   Finding,
   Gradient2Options,
   HashingOptions,
+  HeaderCondition,
   Health,
   HealthCheck,
   HealthCheckContext,
@@ -98,6 +71,7 @@ export type {
   LoadReport,
   LoadReportSource,
   MembershipOptions,
+  MirrorOptions,
   Outcome,
   OutcomeRules,
   Outlier,
@@ -118,12 +92,25 @@ export type {
   ReportedLoad,
   RequestKind,
   RetryOptions,
+  RoutableRequest,
+  RouteCallOptions,
+  RouteExplanation,
+  RouteLimitOptions,
+  RouteMatch,
+  RouteOptions,
+  Router,
+  RouterOptions,
+  RouterSnapshot,
+  RouteShare,
+  RouteSnapshot,
   SlowStartOptions,
+  SplitBy,
   StatusExpectation,
   Strategy,
   Subsetting,
   SuccessRateOptions,
   TableSnapshot,
+  Target,
   TelemetrySection,
   TierExplanation,
   TlsOptions,
@@ -144,6 +131,7 @@ export {
   concurrencyBudget,
   createBalancer,
   createRandom,
+  createRouter,
   errorCodeOf,
   FairleadError,
   type FairleadErrorCode,
@@ -192,16 +180,6 @@ export {
   zoneWeights,
 } from "@fairlead/core";
 export {
-  type NodeHttpCheckOptions,
-  nodeHttpCheck,
-  type TcpCheckOptions,
-  type TlsCheckOptions,
-  tcpCheck,
-  tlsCheck,
-  type WebSocketCheckOptions,
-  webSocketCheck,
-} from "@fairlead/core/node";
-export {
   type BalancedFetch,
   type BalancedInit,
   type ClientOptions,
@@ -218,16 +196,10 @@ export {
   type Transport,
   type TransportInit,
 } from "@fairlead/fetch";
-export {
-  BalancedDispatcher,
-  type BalancedDispatcherOptions,
-  type BalancedRequest,
-  type BalancedRequestOptions,
-  type BalanceOptions,
-  balance,
-  createRequest,
-  type RequestOptions,
-  type UndiciTransportOptions,
-  undiciTransport,
-} from "@fairlead/fetch/undici";
-export { type Fairlead, type FairleadOptions, fairlead } from "./fairlead.ts";
+export type {
+  DerivedUpstreamOptions,
+  FairleadAppOptions,
+  OwnUpstreamOptions,
+  UpstreamOptions,
+} from "./app-options.ts";
+export type { FairleadOptions } from "./wire.ts";

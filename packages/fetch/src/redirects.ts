@@ -31,8 +31,9 @@ export async function followRedirects(
     discard(response);
     const next = redirected(current, response.status, url, redirects);
     if (client.serves(url.origin)) {
-      const left = deadlineMs === false ? false : Math.max(0, deadlineMs - (clock.now() - startedMs));
-      const addressed = addressAgain(client, next, { ...own, deadlineMs: left });
+      // It bounds what the next route says of its own calls.
+      const left = deadlineMs === false ? undefined : Math.max(0, deadlineMs - (clock.now() - startedMs));
+      const addressed = addressAgain(client, next, { ...own, deadlineLimitMs: left });
       current = addressed;
       response = await client.call(addressed, true);
     } else {

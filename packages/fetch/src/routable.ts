@@ -18,7 +18,7 @@ export class Routable implements RoutableRequest {
     clientIp?: string,
   ) {
     const query = pathAndQuery.indexOf("?");
-    this.method = method;
+    this.method = method.toUpperCase();
     this.host = host;
     this.path = query < 0 ? pathAndQuery : pathAndQuery.slice(0, query);
     this.search = query < 0 ? "" : pathAndQuery.slice(query);

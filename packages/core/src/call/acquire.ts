@@ -18,7 +18,7 @@ export function acquireLease(
   const nowMs = host.now();
   const { deadlineMs: longest } = host.settings;
   const giveUpAtMs = nowMs + (deadlineMs ?? (longest === false ? Number.POSITIVE_INFINITY : longest));
-  const turn = turnOf(host, request, signal, giveUpAtMs, nowMs);
+  const turn = turnOf(host, request, { signal }, giveUpAtMs, nowMs);
   const wait = (): Promise<ActiveLease> => waitForLease(host, request, signal, giveUpAtMs);
   return turn === undefined ? wait() : turn.then(wait);
 }

@@ -1,5 +1,6 @@
 import type { Backend, RequestKind } from "../backend.ts";
 import type { Balancer } from "../contract.ts";
+import type { RateGate } from "../gate/rate/rate-gate.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Fallback } from "./fallback.ts";
 import type { HedgePolicy } from "./hedge.ts";
@@ -61,6 +62,11 @@ export interface CallOptions<T> {
   readonly fallbackKey?: string | undefined;
   /** Whether an adapter can return what a fallback answers; where it says no, the fallback knows no answer. */
   readonly accepts?: ((answer: unknown) => boolean) | undefined;
+  /**
+   * For routers: when the call may begin; `undefined`: now. Asked once, before a backend is chosen. What it rejects with is how
+   * the call fails, unless its fallback knows an answer.
+   */
+  readonly turn?: RateGate["admit"] | undefined;
   /** Called with a value that will not be returned, because another attempt replaces it or nobody waits for it. */
   readonly discard?: ((value: T) => void) | undefined;
 }

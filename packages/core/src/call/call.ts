@@ -14,6 +14,9 @@ import { withTried } from "./request.ts";
 import { turnOf } from "./turn.ts";
 import { discardValue } from "./verdict.ts";
 
+/** A timer is this late at most where the event loop is busy; then its request is gone. */
+const GONE_MS = 5_000;
+
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   previous: OpenCall | undefined = undefined;
@@ -29,10 +32,10 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #endWait: ((reason?: unknown) => void) | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  /** Now or, where calls can come too fast, when its turn has come. */
+  /** Now or, where a route or a rate limit says when, when its turn has come. */
   begin(nowMs: number): Promise<T> {
     const { host, request, options, deadlineAtMs } = this;
-    const turn = host.limits.rate && turnOf(host, request, options.signal, deadlineAtMs, nowMs);
+    const turn = (options.turn ?? host.limits.rate) && turnOf(host, request, options, deadlineAtMs, nowMs);
     if (turn === undefined) return this.#start(nowMs, undefined);
     return turn.then(
       () => this.#start(this.now(), undefined),
@@ -248,6 +251,16 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
     this.#conclude({ failed: true, error: reason });
     this.#dropReplaced();
     this.#endIfDone();
+  }
+
+  isGone(nowMs: number): boolean {
+    return !this.#answered && nowMs > this.deadlineAtMs + GONE_MS;
+  }
+
+  abandon(): void {
+    this.ignoreRunning();
+    this.releaseAll();
+    this.host.upstream.calls.delete(this);
   }
 
   stopRepeating(): void {

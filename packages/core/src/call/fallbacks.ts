@@ -16,8 +16,9 @@ export function fallbackTo(balancer: Balancer): Fallback {
     name: `upstream ${balancer.name}`,
     answer: ({ run, options, signal, remainingMs }) => {
       const deadlineMs = remainingMs === Number.POSITIVE_INFINITY ? false : remainingMs;
-      // A backend of the one is none of the other.
-      return balancer.call(run, { ...options, signal, deadlineMs, pinned: undefined, fallback: false });
+      // A backend of the one is none of the other, and its turn has come or it would not be here.
+      const own = { pinned: undefined, turn: undefined, fallback: false } as const;
+      return balancer.call(run, { ...options, ...own, signal, deadlineMs });
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Lease } from "../contract.ts";
 import type { Member } from "../membership/member.ts";
 import type { Members } from "../membership/members.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
+import { DISPOSE } from "../symbols.ts";
 import { type Outcome, type Report, UNSETTLED } from "./outcome.ts";
 
 /** What a lease needs of the balancer it came from. */
@@ -88,7 +89,12 @@ export class ActiveLease implements Lease {
     this.#host.released(this);
   }
 
-  [Symbol.dispose](): void {
-    this.release();
-  }
+  declare readonly [Symbol.dispose]: () => void;
 }
+
+/** Not among the methods: declarations can't name it, since it has another name in browsers without `Symbol.dispose`. */
+Object.defineProperty(ActiveLease.prototype, DISPOSE, {
+  value(this: ActiveLease) {
+    this.release();
+  },
+});

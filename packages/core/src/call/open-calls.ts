@@ -8,6 +8,10 @@ export interface OpenCall {
   stopRepeating(): void;
   /** The balancer closes: the call ends, whatever it is doing, body included. */
   close(error: FairleadError): void;
+  /** Whether it should have come to its end long ago: its request is gone, and its timers are with it. */
+  isGone(nowMs: number): boolean;
+  /** Gives back what it holds; nobody hears of its end. */
+  abandon(): void;
 }
 
 /** The calls under way, as a linked list: a `Set` stood out in profiles of the way of a call. */
@@ -27,6 +31,15 @@ export class OpenCalls {
     if (call.next !== undefined) call.next.previous = call.previous;
     call.previous = undefined;
     call.next = undefined;
+  }
+
+  /** Where a request may be gone without a word (workerd), so may its calls. */
+  abandonGone(nowMs: number): void {
+    for (let call = this.#first; call !== undefined; ) {
+      const { next } = call;
+      if (call.isGone(nowMs)) call.abandon();
+      call = next;
+    }
   }
 
   stopRepeating(): void {

@@ -29,6 +29,7 @@ interface Line {
 interface Waiter {
   readonly request: PickRequest;
   readonly line: Line;
+  readonly giveUpAtMs: number;
   readonly serve: (lease: ActiveLease) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -36,12 +37,17 @@ interface Waiter {
 /**
  * The calls of an upstream for which no backend is free now, those of derived balancers included: first come, first
  * served. Only one that waits for something else is passed by: another kind, subset or pinned backend.
+ *
+ * Where a timer belongs to the request that made it, nobody can serve another: there each looks for itself again and
+ * again, and who comes first does not count. A request may be gone without a word, so nobody waits for it either.
  */
 export class WaitingQueue {
   /** In the order of their coming. */
   readonly #waiters = new Set<Waiter>();
   readonly #lines = new Set<Line>();
   readonly #clock: Clock;
+  /** Each waiter looks for itself. */
+  readonly #alone: boolean;
   #recheck: Timer | undefined;
   #serving = false;
   /** Something opened while others were being served. */
@@ -52,6 +58,7 @@ export class WaitingQueue {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#alone = clock.background === false;
   }
 
   get length(): number {
@@ -68,6 +75,10 @@ export class WaitingQueue {
   /** Whether a newcomer has to come after others. Whoever can be served is, before the answer. */
   holdsUp(giver: LeaseGiver, request: PickRequest): boolean {
     if (this.#waiters.size === 0) return false;
+    if (this.#alone) {
+      this.#forgetGone();
+      return false;
+    }
     // One that waits for its own backend is told when that is free: a newcomer takes nothing away from it.
     if (this.#unpinned > 0 || this.#find(giver, request) !== undefined) this.serve();
     return this.#find(giver, request) !== undefined;
@@ -90,6 +101,7 @@ export class WaitingQueue {
     const waiter: Waiter = {
       request,
       line: this.#lineOf(giver, request),
+      giveUpAtMs: this.#clock.now() + timeoutMs,
       serve: (lease) => {
         leave();
         serve(lease);
@@ -103,13 +115,14 @@ export class WaitingQueue {
     waiter.line.length++;
     if (request.pinned === undefined) this.#unpinned++;
     if (timeoutMs !== Number.POSITIVE_INFINITY) timer = this.#clock.schedule(timeoutMs, () => waiter.fail(onTimeout()));
-    this.#scheduleRecheck();
+    if (!this.#alone) this.#scheduleRecheck();
+    else if (this.#waiters.has(waiter)) return this.#lookAlone(waiter, leave);
     return leave;
   }
 
   /** Something may have opened. */
   serve(): void {
-    if (this.#waiters.size === 0) return;
+    if (this.#waiters.size === 0 || this.#alone) return;
     if (this.#serving) {
       this.#serveAgain = true;
       return;
@@ -129,21 +142,48 @@ export class WaitingQueue {
     this.#serveAgain = false;
     this.#round++;
     this.#refusedLines = 0;
-    for (const { line, request, serve, fail } of this.#waiters) {
+    for (const waiter of this.#waiters) {
+      const { line } = waiter;
       if (line.refusedIn === this.#round) continue;
-      const lease = line.giver.leaseForWaiter(request, this.#clock.now());
-      const hopeless = lease === undefined ? line.giver.hopeless(request) : undefined;
-      if (lease !== undefined) {
-        served = true;
-        serve(lease);
-      } else if (hopeless !== undefined) fail(hopeless);
-      else {
+      const answer = this.#look(waiter);
+      if (answer === "served") served = true;
+      else if (answer === "refused") {
         line.refusedIn = this.#round;
         this.#refusedLines++;
       }
       if (this.#refusedLines >= this.#lines.size) break;
     }
     return served;
+  }
+
+  #look({ line, request, serve, fail }: Waiter): "served" | "failed" | "refused" {
+    const lease = line.giver.leaseForWaiter(request, this.#clock.now());
+    const hopeless = lease === undefined ? line.giver.hopeless(request) : undefined;
+    if (lease !== undefined) serve(lease);
+    else if (hopeless !== undefined) fail(hopeless);
+    else return "refused";
+    return lease === undefined ? "failed" : "served";
+  }
+
+  /** Returns how to leave the queue. */
+  #lookAlone(waiter: Waiter, leave: () => void): () => void {
+    let timer: Timer;
+    const lookLater = (): void => {
+      timer = this.#clock.schedule(RECHECK_MS, () => {
+        if (this.#waiters.has(waiter) && this.#look(waiter) === "refused") lookLater();
+      });
+    };
+    lookLater();
+    return () => {
+      timer.cancel();
+      leave();
+    };
+  }
+
+  /** The timer that should have ended their wait has gone with their request. */
+  #forgetGone(): void {
+    const nowMs = this.#clock.now();
+    for (const waiter of this.#waiters) if (nowMs > waiter.giveUpAtMs + RECHECK_MS) this.#remove(waiter);
   }
 
   /** Ends the wait of everybody, or of the calls of one balancer. */

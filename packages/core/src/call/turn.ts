@@ -1,19 +1,27 @@
 import { closedError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
+import type { CallOptions } from "./attempt.ts";
 import type { CallHost } from "./call-host.ts";
 import type { ActiveLease } from "./lease.ts";
 
-/** Waits until a call or lease may begin, where calls can come too fast. `undefined`: it may begin now. */
-export function turnOf(
+/**
+ * Waits until a call or lease may begin, where there is a route that says when, or where calls can come too fast.
+ * `undefined`: it may begin now.
+ */
+export function turnOf<T>(
   host: CallHost,
   request: PickRequest,
-  signal: AbortSignal | undefined,
+  { signal, turn }: Pick<CallOptions<T>, "signal" | "turn">,
   giveUpAtMs: number,
   nowMs: number,
 ): Promise<void> | undefined {
   // Who has left already takes nothing away from others.
   if (signal?.aborted === true) return undefined;
-  return host.limits.rate?.admit(request, { signal, giveUpAtMs }, nowMs)?.then(() => {
+  const wait = { signal, giveUpAtMs };
+  const ofRoute = turn?.(request, wait, nowMs);
+  const { rate } = host.limits;
+  const all = ofRoute?.then(() => rate?.admit(request, wait, host.now())) ?? rate?.admit(request, wait, nowMs);
+  return all?.then(() => {
     if (host.open) return;
     throw closedError(host.name);
   });

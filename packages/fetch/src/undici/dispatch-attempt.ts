@@ -124,7 +124,7 @@ export class DispatchAttempt implements Handler {
       pass();
       return;
     }
-    showLogicalLocation(controller, statusCode, headers, this.#route, this.#call.origin);
+    showLogicalLocation(controller, statusCode, headers, this.#route, this.#call);
     this.#release = this.#attempt.hold();
     this.statusCode = statusCode;
     this.headers = headers;

@@ -30,7 +30,7 @@ export class DispatchCall {
   readonly repeatable: boolean;
   readonly limit: ByteLimit | undefined;
   readonly #policy: CallPolicy;
-  readonly #match: RouteMatch | undefined;
+  readonly match: RouteMatch | undefined;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
   readonly #hopTo: (attempt: Attempt) => Hop;
@@ -54,7 +54,7 @@ export class DispatchCall {
   ) {
     this.#policy = policy;
     this.balancer = balancer;
-    this.#match = match;
+    this.match = match;
     this.origin = origin;
     this.handler = handler;
     this.#hopTo = hopTo;
@@ -67,6 +67,11 @@ export class DispatchCall {
     this.#options =
       key === undefined ? options : { ...options, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
     this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
+  }
+
+  /** For the backend. */
+  get path(): string {
+    return this.#options.path;
   }
 
   /** Somebody else has a say on every answer, and is asked when the core asks. */
@@ -89,9 +94,9 @@ export class DispatchCall {
     };
     const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
     const answer =
-      this.#match === undefined
+      this.match === undefined
         ? this.balancer.call(run, options)
-        : this.#match.call(run, options, (attempt) => this.#mirror(attempt));
+        : this.match.call(run, options, (attempt) => this.#mirror(attempt));
     answer.then(
       (answered) => answered.deliver(),
       (error: Error) => this.fail(error),

@@ -21,14 +21,15 @@ export function lastingHeaders(headers: RequestHeaders): RequestHeaders {
   return typeof headers === "object" && headers !== null && "next" in headers ? withHeaders(headers, {}) : headers;
 }
 
-/** The value of a request's header, however the caller wrote the headers down; `name` is in lower case. */
+/** The value of a request's header, however the caller wrote the headers down, joined as in `Headers`; `name` is in lower case. */
 export function givenHeader(headers: RequestHeaders, name: string): string | undefined {
+  let joined: string | undefined;
   for (const [given, value] of entriesOf(headers)) {
-    if (given.toLowerCase() !== name) continue;
-    const first = typeof value === "object" ? value[0] : value;
-    return first === undefined ? undefined : String(first);
+    if (value === undefined || given.toLowerCase() !== name) continue;
+    const own = typeof value === "object" ? value.join(", ") : String(value);
+    joined = joined === undefined ? own : `${joined}, ${own}`;
   }
-  return undefined;
+  return joined;
 }
 
 /** A request's headers with others set over them, names and values in turn; the names of `more` are in lower case. */

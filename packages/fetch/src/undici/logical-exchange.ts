@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Attempt } from "@fairlead/core";
+import type { Destination } from "../destination.ts";
 import { Exchange } from "./exchange.ts";
 import type { Controller, Handler } from "./handler.ts";
 import { showLogicalLocation } from "./logical-location.ts";
@@ -8,14 +9,14 @@ import type { Route } from "./route.ts";
 /** An exchange of a `fetch` that knows the logical origin alone. */
 export class LogicalExchange extends Exchange {
   readonly #route: Route;
-  readonly #origin: string;
+  readonly #destination: Destination;
   /** The backend has sent the caller elsewhere. */
   redirects = false;
 
-  constructor(attempt: Attempt, handler: Handler, route: Route, origin: string) {
+  constructor(attempt: Attempt, handler: Handler, route: Route, destination: Destination) {
     super(attempt, handler);
     this.#route = route;
-    this.#origin = origin;
+    this.#destination = destination;
   }
 
   override onResponseStart(
@@ -24,7 +25,7 @@ export class LogicalExchange extends Exchange {
     headers: IncomingHttpHeaders,
     statusText?: string,
   ): void {
-    showLogicalLocation(controller, statusCode, headers, this.#route, this.#origin);
+    showLogicalLocation(controller, statusCode, headers, this.#route, this.#destination);
     this.redirects = statusCode >= 300 && statusCode < 400;
     super.onResponseStart(controller, statusCode, headers, statusText);
   }

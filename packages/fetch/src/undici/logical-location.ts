@@ -1,21 +1,44 @@
 import { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Destination } from "../destination.ts";
+import { logicalLocation } from "../location.ts";
 import type { Controller } from "./handler.ts";
 import type { Route } from "./route.ts";
 
-/** A backend that redirects to itself by name means the service: the caller is shown `origin` instead. */
+type Shown = Pick<Destination, "origin" | "path" | "match">;
+
+/** A backend that redirects to itself by name means the service, and speaks in paths that a route may have rewritten. */
 export function showLogicalLocation(
   controller: Controller,
   statusCode: number,
   headers: IncomingHttpHeaders,
-  { origin: own, prefix }: Route,
-  origin: string,
+  route: Route,
+  to: Shown,
 ): void {
-  const { location } = headers;
-  if (statusCode < 300 || statusCode >= 400 || location?.startsWith(`${own}/`) !== true) return;
+  // A second one makes a list of them.
+  const location: unknown = headers.location;
+  if (statusCode < 300 || statusCode >= 400 || typeof location !== "string") return;
+  const logical = to.match === undefined ? byName(location, route, to) : alongRoute(location, route, to);
+  if (logical === undefined) return;
+  headers.location = logical;
+  replaceRaw(controller.rawHeaders, logical);
+}
+
+/** `undefined`: it is right as it is. */
+function byName(location: string, { origin: own, prefix }: Route, { origin }: Shown): string | undefined {
+  if (!location.startsWith(`${own}/`)) return undefined;
   const path = location.slice(own.length);
-  headers.location = origin + (path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path);
-  replaceRaw(controller.rawHeaders, headers.location);
+  return origin + (path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path);
+}
+
+function alongRoute(location: string, { spec }: Route, to: Shown): string | undefined {
+  try {
+    const url = logicalLocation(location, new URL(to.origin), to, spec);
+    return url.origin === to.origin ? url.href : undefined;
+  } catch {
+    // Whoever follows it will say so.
+    return undefined;
+  }
 }
 
 /** `fetch` reads the headers as they came. */

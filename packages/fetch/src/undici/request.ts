@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
@@ -111,7 +111,7 @@ class RequestClient {
 
   #run(
     outgoing: OutgoingRequest,
-    caller: Pick<Balancer, "call">,
+    caller: Pick<RouteMatch, "call">,
     balancer: Balancer,
     said: FairleadInit | undefined,
     isIdempotent: boolean,
@@ -128,6 +128,7 @@ class RequestClient {
         isData,
         discard,
       ),
+      (attempt) => this.#attempt(attempt, unheard(outgoing)),
     );
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
@@ -171,6 +172,11 @@ interface OutgoingRequest {
   readonly propagate: boolean;
   readonly oneShot: OneShot | undefined;
   readonly limit: ByteLimit | undefined;
+}
+
+/** The same request, of which the caller is told nothing. */
+function unheard({ options, ...rest }: OutgoingRequest): OutgoingRequest {
+  return { ...rest, options: { ...options, onInfo: () => {} } };
 }
 
 function judge(result: AttemptResult, oneShot: OneShot | undefined, balancer: Balancer): Report {

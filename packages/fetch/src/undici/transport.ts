@@ -69,7 +69,7 @@ class Channel {
     if (String(options.origin) !== origin) return getGlobalDispatcher().dispatch(options, inner);
     const { backend, balancer, remainingMs } = this.#attempt;
     const { route, pool } = this.#pools.of(backend);
-    const exchange = new LogicalExchange(this.#attempt, inner, route, origin);
+    const exchange = new LogicalExchange(this.#attempt, inner, route, this.#destination);
     if (this.#aborted) exchange.abort(this.#reason);
     this.#exchange = exchange;
     // Where a router has chosen the path, redirects are not followed in here.

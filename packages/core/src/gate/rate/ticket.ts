@@ -38,6 +38,11 @@ export class Ticket {
     if (this.#end()) this.#reject(error);
   }
 
+  /** Its request is gone: nobody hears of its end. */
+  forget(): void {
+    this.#end();
+  }
+
   /** False if it had ended before. */
   #end(): boolean {
     if (!this.#tickets.delete(this)) return false;

@@ -45,6 +45,7 @@ export class TokenGate implements RateGate {
   admit(request: PickRequest, { signal, giveUpAtMs }: RateWait, nowMs: number): Promise<void> | undefined {
     const key = this.#keyOf(request);
     if (key === undefined) return undefined;
+    if (this.#tickets.size > 0 && this.#context.clock.background === false) this.#forgetGone(nowMs);
     const longest = { signal, giveUpAtMs: Math.min(giveUpAtMs, nowMs + this.#context.queue().timeoutMs) };
     const store = this.#store;
     if (store?.wantsAsking(nowMs) === true) {
@@ -92,6 +93,11 @@ export class TokenGate implements RateGate {
     });
   }
 
+  /** Where a request may be gone without a word: those whose timer would have let them in or refused them by now. */
+  #forgetGone(nowMs: number): void {
+    for (const ticket of this.#tickets) if (nowMs > ticket.giveUpAtMs) ticket.forget();
+  }
+
   #answer(key: string, ticket: Ticket, verdict: Verdict): void {
     if (verdict === "admitted") ticket.admit();
     else if (typeof verdict === "number") this.#queue(key, ticket, verdict);
@@ -114,13 +120,17 @@ export class TokenGate implements RateGate {
   }
 
   #queue(key: string, ticket: Ticket, nextMs: number): void {
-    const line = this.#lines.get(key) ?? new TokenLine(key, this.#buckets, this.#context.clock);
+    const line = this.#lines.get(key) ?? this.#lineFor(key);
     this.#lines.set(key, line);
     ticket.onEnd = () => {
       line.leave(ticket);
       if (line.length === 0) this.#lines.delete(key);
     };
     line.join(ticket, nextMs);
+  }
+
+  #lineFor(key: string): TokenLine {
+    return new TokenLine(key, this.#buckets, this.#context.clock, (waitMs) => this.#refusal(key, waitMs));
   }
 
   #mayWait(waitMs: number, giveUpAtMs: number, nowMs: number, others: number): boolean {

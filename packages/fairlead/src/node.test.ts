@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
-import { type Balancer, type Fairlead, FairleadError, type FairleadOptions, fairlead, roundRobin } from "./index.ts";
+import { type Balancer, type Fairlead, FairleadError, type FairleadOptions, fairlead, roundRobin } from "./node.ts";
 
 let server: Server;
 let url: string;
@@ -79,7 +79,7 @@ describe("fairlead", () => {
     const wrong = { name: "orders", backends: [], strategie: 1 } as unknown as FairleadOptions;
     expect(() => fairlead(wrong)).toThrow(FairleadError);
     expect(() => fairlead(undefined as unknown as FairleadOptions)).toThrow(/name: got undefined[\s\S]*backends/);
-    expect(() => make({ fetch: 3 as unknown as typeof fetch })).toThrow(/fetch: expected a function/);
+    expect(() => make({ fetch: 3 as unknown as typeof fetch })).toThrow(/fetch: got 3, expected a function/);
     expect(() => fairlead(wrong)).toThrow(/did you mean `strategy`[\s\S]*backends/);
   });
 

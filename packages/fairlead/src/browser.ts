@@ -1,0 +1,4 @@
+// What `fairlead` is in browsers.
+
+export { type Fairlead, type FairleadApp, fairlead } from "./fairlead-portable.ts";
+export * from "./index.ts";

@@ -1,0 +1,27 @@
+// What `fairlead` is in Node.
+
+export {
+  type NodeHttpCheckOptions,
+  nodeHttpCheck,
+  type TcpCheckOptions,
+  type TlsCheckOptions,
+  tcpCheck,
+  tlsCheck,
+  type WebSocketCheckOptions,
+  webSocketCheck,
+} from "@fairlead/core/node";
+export {
+  BalancedDispatcher,
+  type BalancedDispatcherOptions,
+  type BalancedRequest,
+  type BalancedRequestOptions,
+  type BalanceOptions,
+  balance,
+  createRequest,
+  type RequestOptions,
+  type UndiciTransportOptions,
+  undiciTransport,
+} from "@fairlead/fetch/undici";
+export * from "./circuit-breakers.ts";
+export { type Fairlead, type FairleadApp, fairlead } from "./fairlead.ts";
+export * from "./index.ts";
