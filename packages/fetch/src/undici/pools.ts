@@ -17,8 +17,13 @@ const POOLS: unique symbol = Symbol("fairlead.undici.pools");
  * they are the first given.
  */
 export function poolsOf(balancer: Balancer, options?: PoolOptions): Pools {
-  return balancer.shared(POOLS, () => new Pools(balancer, options));
+  const upstream = balancer.shared<{ pools?: Pools }>(POOLS, newUpstream);
+  upstream.pools ??= new Pools(balancer, options);
+  return upstream.pools;
 }
+
+/** Of an upstream without connections yet: who only asks about them must not decide about their options. */
+const newUpstream = (): { pools?: Pools } => ({});
 
 /**
  * What the connections to each backend do now, by the backend's id: those that `createRequest`, `BalancedDispatcher` and
@@ -26,7 +31,7 @@ export function poolsOf(balancer: Balancer, options?: PoolOptions): Pools {
  * same in its section `connections`.
  */
 export function connectionStats(balancer: Balancer): Readonly<Record<string, ConnectionStats>> {
-  return poolsOf(balancer).stats;
+  return balancer.shared<{ pools?: Pools }>(POOLS, newUpstream).pools?.stats ?? {};
 }
 
 export class Pools {
@@ -80,7 +85,8 @@ export class Pools {
       if (!isMeant(backend)) continue;
       this.#pools.delete(backend);
       this.#closing.add(pool);
-      pool.close().then(() => this.#closing.delete(pool));
+      const closed = (): void => void this.#closing.delete(pool);
+      pool.close().then(closed, closed);
     }
   }
 

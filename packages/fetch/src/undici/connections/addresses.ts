@@ -1,10 +1,14 @@
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupOptions } from "node:dns";
+import { isIP, type LookupFunction, type Socket } from "node:net";
 import type { Clock, Timer } from "@fairlead/core";
 import type { NameOptions } from "./pool-options.ts";
 import { type Resolution, type ResolveName, systemResolver } from "./resolvers.ts";
 
 /** After an answer that failed, DNS is left alone for this long, in milliseconds. */
 const RETRY_MS = 5_000;
+
+/** Addresses whose time is up serve on when nobody answers for this long, in milliseconds (RFC 8767 §5, but less). */
+const STALE_AFTER_MS = 250;
 
 /** What those who have connections to the addresses want to know. */
 export interface AddressListener {
@@ -42,21 +46,29 @@ export class Addresses {
 
   /** In place of `dns.lookup`, for `net.connect`. */
   readonly lookup: LookupFunction = (_hostname, options, callback) => {
-    this.#fresh().then(
-      () => {
-        const all = this.#inTurn(options.family);
-        const [first] = all;
-        if (first === undefined) callback(notFound(this.#hostname), "");
-        else if (options.all === true) callback(null, all);
-        else callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, ""),
-    );
+    this.#look(options, callback).catch(() => {});
   };
 
-  /** A connection came about, after these addresses had not answered. */
-  silent(addresses: readonly string[]): void {
-    for (const address of addresses) this.#silent.add(address);
+  async #look({ family, all }: LookupOptions, callback: Parameters<LookupFunction>[2]): Promise<void> {
+    try {
+      await this.#fresh();
+    } catch (error) {
+      callback(error as NodeJS.ErrnoException, "");
+      return;
+    }
+    const found = this.#inTurn(family);
+    const [first] = found;
+    if (first === undefined) callback(notFound(this.#hostname), "");
+    else if (all === true) callback(null, found);
+    else callback(null, first.address, first.family);
+  }
+
+  /** A connection came about, perhaps after other addresses had not answered. */
+  reached({ autoSelectFamilyAttemptedAddresses, remoteAddress = "" }: Socket): void {
+    // Left out where there was one to try. Each is such as "::1:8080".
+    const tried = (autoSelectFamilyAttemptedAddresses as string[] | undefined) ?? [];
+    for (const pair of tried) this.#silent.add(plain(pair.replace(/:\d+$/, "")));
+    this.#silent.delete(plain(remoteAddress));
   }
 
   /** A connection did not come about: it may be elsewhere by now. */
@@ -72,7 +84,19 @@ export class Addresses {
   /** Resolves when there is something to go by. Rejects only if nothing was ever known. */
   async #fresh(): Promise<void> {
     if (this.#asking === undefined && this.#clock.now() < this.#expiresAtMs) return;
-    await this.#ask();
+    const asked = this.#ask();
+    await (this.#known.length === 0 ? asked : this.#unlessSlow(asked));
+  }
+
+  #unlessSlow(asked: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.schedule(STALE_AFTER_MS, resolve);
+      const answered = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      asked.then(answered, answered);
+    });
   }
 
   #refresh(): void {
@@ -89,30 +113,32 @@ export class Addresses {
 
   async #askOnce(): Promise<void> {
     try {
-      this.#learn(await this.#resolve(this.#hostname, this.#end.signal));
+      const resolution = await this.#resolve(this.#hostname, this.#end.signal);
+      const { ttlMs } = resolution;
+      const nowMs = this.#clock.now();
+      if (typeof ttlMs === "object") this.#learnTime(nowMs, ttlMs).catch(() => {});
+      this.#learn(resolution, nowMs);
     } catch (error) {
       if (this.#known.length === 0) throw error;
       this.#holdFor(RETRY_MS);
     }
   }
 
-  #learn({ addresses, ttlMs, complete = true }: Resolution): void {
+  #learn({ addresses, ttlMs, complete = true }: Resolution, nowMs: number): void {
     const usable = addresses.map(plain).filter((address) => isIP(address) !== 0);
     // An empty answer is more often a mistake than the truth.
     if (usable.length === 0) throw notFound(this.#hostname);
-    const nowMs = this.#clock.now();
     this.#answeredAtMs = nowMs;
     this.#known = complete ? usable : [...new Set([...usable, ...this.#known])];
     this.#silent.clear();
-    if (typeof ttlMs !== "object") this.#hold(ttlMs);
-    else {
-      this.#hold(undefined);
-      ttlMs.then(
-        (known) => this.#answeredAtMs === nowMs && this.#hold(known),
-        () => {},
-      );
-    }
+    this.#hold(typeof ttlMs === "object" ? undefined : ttlMs);
     this.#listener.addressesChanged(new Set(this.#known));
+  }
+
+  /** How long they hold may be known later than they are. */
+  async #learnTime(answeredAtMs: number, later: Promise<number | undefined>): Promise<void> {
+    const ttlMs = await later;
+    if (ttlMs !== undefined && this.#answeredAtMs === answeredAtMs) this.#hold(ttlMs);
   }
 
   #hold(ttlMs: number | undefined): void {

@@ -1,17 +1,18 @@
 import type { Socket } from "node:net";
 import type { Timer } from "@fairlead/core";
 import { type buildConnector, Client } from "undici";
+import type { DispatchOptions, Handler } from "../handler.ts";
 import { plain } from "./addresses.ts";
 
-/** What a pool wants to know of its connections. */
+/** What a pool wants to know of a connection. */
 export interface ConnectionEvents {
-  connected(connection: Connection, socket: Socket): void;
+  connected(socket: Socket): void;
   /** It can take a request again. */
-  drained(connection: Connection): void;
+  drained(): void;
   /** Its socket is gone, or takes no further requests. */
-  disconnected(connection: Connection, error: Error): void;
+  disconnected(error: Error): void;
   /** It did not come about. */
-  failed(connection: Connection, error: Error): void;
+  failed(error: Error): void;
 }
 
 /**
@@ -19,7 +20,6 @@ export interface ConnectionEvents {
  * that a GOAWAY refused, say) it does over another socket, before it ends.
  */
 export class Connection {
-  readonly client: Client;
   /** In the pool's list of those that can take a request. */
   isFree = false;
   /** Monotonic milliseconds; since then it has been able to take a request. */
@@ -29,16 +29,16 @@ export class Connection {
   isHttp2 = false;
   /** It ends when its request has. */
   isRetiring = false;
-  /** It carries a tunnel that undici does not count. */
-  hasTunnel = false;
   /** Where it leads, once it is open. */
   address: string | undefined;
-  /** Runs until it is old, or until it is taken for known. */
+  /** What happens to it later, unless it is gone by then. */
   readonly timers: Timer[] = [];
+  #hasTunnel = false;
+  readonly #client: Client;
   readonly #sockets = new Set<Socket>();
 
   constructor(origin: string, options: Client.Options, connect: buildConnector.connector, events: ConnectionEvents) {
-    this.client = new Client(origin, {
+    this.#client = new Client(origin, {
       ...options,
       connect: (target, callback) => {
         connect(target, (...[error, socket]) => {
@@ -47,15 +47,15 @@ export class Connection {
             return;
           }
           this.#opened(socket);
-          events.connected(this, socket);
+          events.connected(socket);
           callback(null, socket);
         });
       },
     });
-    this.client
-      .on("drain", () => events.drained(this))
-      .on("disconnect", (_origin, _targets, error) => events.disconnected(this, error))
-      .on("connectionError", (_origin, _targets, error) => events.failed(this, error));
+    this.#client
+      .on("drain", () => events.drained())
+      .on("disconnect", (_origin, _targets, error) => events.disconnected(error))
+      .on("connectionError", (_origin, _targets, error) => events.failed(error));
   }
 
   /** Whether it lives on although undici is done with it, as after a GOAWAY that leaves streams to end. */
@@ -64,17 +64,35 @@ export class Connection {
     return false;
   }
 
+  /** What undici says of its requests. */
+  get stats(): Client["stats"] {
+    return this.#client.stats;
+  }
+
+  /** Whether it can take another request after this one. */
+  send(options: DispatchOptions, handler: Handler): boolean {
+    if (isTunnel(options)) this.#hasTunnel = true;
+    // undici says no as well when it has refused the request itself, for what is wrong with it.
+    return this.#client.dispatch(options, handler) || this.#client.stats.size === 0;
+  }
+
   /** Takes no new request, and ends when those that it has are done. Resolves then. */
   async leave(): Promise<void> {
     for (const timer of this.timers) timer.cancel();
     // undici does not count tunnels, and would end them.
-    if (this.hasTunnel) await Promise.all([...this.#sockets].map(closed));
-    await this.client.close().catch(() => {});
+    if (this.#hasTunnel && this.isHttp2) await Promise.all([...this.#sockets].map(closed));
+    await this.#client.close().catch(() => {});
+    // After a GOAWAY undici knows the old session no more. Over HTTP/1.1, what it does not know is a tunnel.
+    if (this.isHttp2) this.#destroySockets();
   }
 
   async destroy(error: Error): Promise<void> {
     for (const timer of this.timers) timer.cancel();
-    await this.client.destroy(error);
+    await this.#client.destroy(error);
+    this.#destroySockets();
+  }
+
+  #destroySockets(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -84,6 +102,11 @@ export class Connection {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
+}
+
+/** What undici takes for done as soon as it has begun. */
+function isTunnel({ method, upgrade }: DispatchOptions): boolean {
+  return method === "CONNECT" || (upgrade !== undefined && upgrade !== null && upgrade !== false);
 }
 
 function closed(socket: Socket): Promise<void> {

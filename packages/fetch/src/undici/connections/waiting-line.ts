@@ -40,7 +40,7 @@ export class WaitingLine {
     handler.onWaiting?.(place);
   }
 
-  next(): Place | undefined {
+  take(): Place | undefined {
     for (const place of this.#places) {
       this.#places.delete(place);
       return place;
@@ -50,6 +50,6 @@ export class WaitingLine {
 
   fail(error: Error): void {
     // Those who come in the meantime are not meant.
-    for (const place of [...this.#places]) place.leave(error);
+    for (const place of Array.from(this.#places)) place.leave(error);
   }
 }
