@@ -132,7 +132,7 @@ export class ConnectionSet implements AddressListener {
   #connected(connection: Connection, socket: Socket, tookMs: number): void {
     this.#connector.addresses?.reached(socket);
     // One that is thrown away may have something left to do.
-    if (!this.#connections.has(connection)) return;
+    if (connection.isLeaving) return;
     this.#connectMs = tookMs;
     this.#mayMultiplex = connection.isHttp2;
     if (this.#maxAgeMs !== false) {
@@ -156,7 +156,7 @@ export class ConnectionSet implements AddressListener {
   }
 
   #drained(connection: Connection): void {
-    if (!this.#connections.has(connection)) return;
+    if (connection.isLeaving) return;
     if (connection.isRetiring) {
       this.#leave(connection);
       return;
@@ -173,7 +173,7 @@ export class ConnectionSet implements AddressListener {
   }
 
   #failed(connection: Connection, error: Error): void {
-    if (!this.#connections.has(connection)) return;
+    if (connection.isLeaving) return;
     this.#connectMs = Number.POSITIVE_INFINITY;
     this.#connector.addresses?.unreachable();
     if (this.#connections.size === 1) this.#events.unreachable(error);
@@ -199,6 +199,7 @@ export class ConnectionSet implements AddressListener {
 
   async destroy(reason: Error): Promise<void> {
     const all = [...this.#connections, ...this.#leaving];
+    for (const connection of all) connection.isLeaving = true;
     this.#connections.clear();
     this.#free.length = 0;
     this.#connector.addresses?.close();
@@ -213,7 +214,9 @@ export class ConnectionSet implements AddressListener {
   }
 
   #leave(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return;
+    if (connection.isLeaving) return;
+    connection.isLeaving = true;
+    this.#connections.delete(connection);
     this.#occupy(connection);
     this.#leaving.add(connection);
     const left = (): void => {
@@ -226,9 +229,9 @@ export class ConnectionSet implements AddressListener {
   }
 
   #release(connection: Connection): void {
-    if (connection.isFree || !this.#connections.has(connection)) return;
+    if (connection.isFree || connection.isLeaving) return;
     // A first request that undici has refused leaves a connection that nobody makes.
-    if (!connection.hasOpenSocket) this.#leave(connection);
+    if (!connection.isOpen) this.#leave(connection);
     else {
       connection.isFree = true;
       this.#free.push(connection);
@@ -238,7 +241,8 @@ export class ConnectionSet implements AddressListener {
   #occupy(connection: Connection): void {
     if (!connection.isFree) return;
     connection.isFree = false;
-    // Mostly the last one.
-    this.#free.splice(this.#free.lastIndexOf(connection), 1);
+    // Nearly always the last one.
+    if (this.#free.at(-1) === connection) this.#free.pop();
+    else this.#free.splice(this.#free.lastIndexOf(connection), 1);
   }
 }

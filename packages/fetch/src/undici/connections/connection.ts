@@ -26,7 +26,11 @@ export class Connection {
   freeSinceMs = 0;
   /** Nobody knows yet what it can carry: it is being made, or has not told its HTTP/2 settings. */
   isNew = true;
+  /** It has come about. */
+  isOpen = false;
   isHttp2 = false;
+  /** It only ends what it has begun. */
+  isLeaving = false;
   /** It ends when its request has. */
   isRetiring = false;
   /** Where it leads, once it is open. */
@@ -97,6 +101,7 @@ export class Connection {
   }
 
   #opened(socket: Socket): void {
+    this.isOpen = true;
     this.isHttp2 = "alpnProtocol" in socket && socket.alpnProtocol === "h2";
     this.address = socket.remoteAddress === undefined ? undefined : plain(socket.remoteAddress);
     this.#sockets.add(socket);
