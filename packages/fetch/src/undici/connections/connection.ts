@@ -86,17 +86,12 @@ export class Connection {
     // undici does not count tunnels, and would end them.
     if (this.#hasTunnel && this.isHttp2) await Promise.all([...this.#sockets].map(closed));
     await this.#client.close().catch(() => {});
-    // After a GOAWAY undici knows the old session no more. Over HTTP/1.1, what it does not know is a tunnel.
-    if (this.isHttp2) this.#destroySockets();
   }
 
   async destroy(error: Error): Promise<void> {
     for (const timer of this.timers) timer.cancel();
     await this.#client.destroy(error);
-    this.#destroySockets();
-  }
-
-  #destroySockets(): void {
+    // After a GOAWAY undici knows the old session no more.
     for (const socket of this.#sockets) socket.destroy();
   }
 
