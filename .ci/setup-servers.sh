@@ -5,7 +5,7 @@
 set -euo pipefail
 
 # What is looked for on the PATH, and the package it comes in.
-servers=(redis-server:redis-server)
+servers=(redis-server:redis-server dnsmasq:dnsmasq-base)
 
 missing=()
 for server in "${servers[@]}"; do

@@ -83,6 +83,14 @@ export function blameNobody(error: unknown): void {
   if (typeof error === "object" && error !== null) blameless.add(error);
 }
 
+/** Errors of requests of which a transport knows that nobody processed them. */
+const unprocessed = new WeakSet<object>();
+
+/** Says of an error that the request it ended was never processed. */
+export function neverProcessed(error: object): void {
+  unprocessed.add(error);
+}
+
 /** What an error says: the core's verdict, with what only HTTP clients know. */
 export function judgeError(result: AttemptResult): Report {
   const { error } = result;
@@ -98,6 +106,10 @@ export function judgeError(result: AttemptResult): Report {
 
 function wasNeverProcessed(error: unknown, errorCode: string): boolean {
   if (NEVER_SENT.has(errorCode) || HANDSHAKE_ALERT.test(errorCode)) return true;
+  if (causesOf(error).some((cause) => unprocessed.has(cause))) return true;
+  // RFC 9113 §6.8: a stream above the last one that a GOAWAY names. undici says so by this code from 8.3 on; before, it says
+  // UND_ERR_SOCKET, of whichever request comes first.
+  if (errorCode === "UND_ERR_INFO") return mentions(error, '"GOAWAY" frame received');
   // RFC 9113 §8.7: a refused stream was not processed. Node tells the reason in the message alone.
   if (errorCode === "ERR_HTTP2_STREAM_ERROR") return mentions(error, "NGHTTP2_REFUSED_STREAM");
   return errorCode === "UND_ERR_SOCKET" && hasWrittenNothing(error);

@@ -5,8 +5,9 @@ import type { Attempt, Report } from "@fairlead/core";
 import { judgeStatus, withLoad } from "../classify.ts";
 import { BodyMeter } from "../request-bytes.ts";
 import { streamFailure } from "../response.ts";
+import type { Place, WaitingHandler } from "./connections/waiting-line.ts";
 import type { DispatchCall } from "./dispatch-call.ts";
-import type { Controller, Handler } from "./handler.ts";
+import type { Controller } from "./handler.ts";
 import { headerOf } from "./headers.ts";
 import { showLogicalLocation } from "./logical-location.ts";
 import type { Route } from "./route.ts";
@@ -25,7 +26,7 @@ const DRAIN_LIMIT = 64 * 1024;
 type State = "waiting" | "held" | "passing" | "unwanted";
 
 /** One attempt of a dispatch, as its request's handler. */
-export class DispatchAttempt implements Handler {
+export class DispatchAttempt implements WaitingHandler {
   readonly #call: DispatchCall;
   readonly #attempt: Attempt;
   readonly #route: Route;
@@ -34,6 +35,7 @@ export class DispatchAttempt implements Handler {
   readonly #meter: BodyMeter | undefined;
   #state: State = "waiting";
   #controller: Controller | undefined = undefined;
+  #place: Place | undefined = undefined;
   #release: ((late?: Report) => void) | undefined = undefined;
   #givenUp: { readonly reason: unknown } | undefined = undefined;
   /** What came while the headers were held, in its order. */
@@ -88,9 +90,15 @@ export class DispatchAttempt implements Handler {
     this.#givenUp = { reason };
     if (this.#state !== "passing") this.discard();
     this.#controller?.abort(reason as Error);
+    this.#place?.leave(reason);
   }
 
   // What becomes of the request
+
+  onWaiting(place: Place): void {
+    if (this.#givenUp === undefined) this.#place = place;
+    else place.leave(this.#givenUp.reason);
+  }
 
   onRequestStart(controller: Controller, context: unknown): void {
     if (this.#givenUp !== undefined) {

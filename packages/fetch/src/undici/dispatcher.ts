@@ -1,9 +1,10 @@
 import type { Target } from "@fairlead/core";
-import { Dispatcher, errors, getGlobalDispatcher, type Pool } from "undici";
+import { Dispatcher, errors, getGlobalDispatcher } from "undici";
 import { CallPolicy } from "../call-policy.ts";
 import { Destinations } from "../destination.ts";
 import { type ClientOptions, checkClientOptions } from "../options.ts";
 import { type AddressedRequest, addressRequest } from "./address.ts";
+import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { DispatchCall } from "./dispatch-call.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { ourOrigin } from "./origin.ts";
@@ -16,7 +17,7 @@ export interface BalancedDispatcherOptions extends ClientOptions {
   /** Takes the requests to all other origins. Default: the global dispatcher as it is when this one is made. */
   readonly passThrough?: Dispatcher | undefined;
   /** Options of the connection pools; the first given for a balancer count. */
-  readonly pool?: Pool.Options | undefined;
+  readonly pool?: PoolOptions | undefined;
 }
 
 /**
@@ -36,7 +37,7 @@ export class BalancedDispatcher extends Dispatcher {
   readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
   readonly #passThrough: Dispatcher;
-  readonly #pool: Pool.Options | undefined;
+  readonly #pool: PoolOptions | undefined;
   readonly #calls = new Set<DispatchCall>();
   #closed: Error | undefined = undefined;
   #idle: (() => void)[] = [];
@@ -46,6 +47,7 @@ export class BalancedDispatcher extends Dispatcher {
     super();
     checkClientOptions("BalancedDispatcher", options, ["origin", "passThrough", "pool"]);
     const { origin, passThrough, pool, ...calls } = options;
+    checkPoolOptions("BalancedDispatcher", pool);
     this.#destinations = new Destinations(target, origin);
     this.#policy = new CallPolicy(calls);
     this.#passThrough = passThrough ?? getGlobalDispatcher();

@@ -3,16 +3,18 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
 import { streamFailure } from "../response.ts";
+import type { Place, WaitingHandler } from "./connections/waiting-line.ts";
 import type { Controller, Handler } from "./handler.ts";
 
 /**
  * One request on its way to the backend of an attempt: hands every event on, says when the request is sent, and holds the
  * attempt from the headers to the end of the body. Nothing is wrapped, so a body costs nothing.
  */
-export class Exchange implements Handler {
+export class Exchange implements WaitingHandler {
   readonly #attempt: Attempt;
   protected handler: Handler;
   #controller: Controller | undefined = undefined;
+  #place: Place | undefined = undefined;
   #release: ((late?: Report) => void) | undefined = undefined;
   #aborted = false;
   #reason: unknown = undefined;
@@ -32,6 +34,12 @@ export class Exchange implements Handler {
     this.#aborted = true;
     this.#reason = reason;
     this.#controller?.abort(reason as Error);
+    this.#place?.leave(reason);
+  }
+
+  onWaiting(place: Place): void {
+    if (this.#aborted) place.leave(this.#reason);
+    else this.#place = place;
   }
 
   onRequestStart(controller: Controller, context: unknown): void {

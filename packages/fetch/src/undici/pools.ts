@@ -1,34 +1,53 @@
 import { emitWarning } from "node:process";
-import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
-import { Pool } from "undici";
+import type { Backend, BackendSpec, Balancer, Json } from "@fairlead/core";
+import { ConnectionPool, type ConnectionStats } from "./connections/pool.ts";
+import type { PoolOptions } from "./connections/pool-options.ts";
 import { Route } from "./route.ts";
 
 /** The connections to one backend. */
 export interface BackendPool {
   readonly route: Route;
-  readonly pool: Pool;
+  readonly pool: ConnectionPool;
 }
 
 const POOLS: unique symbol = Symbol("fairlead.undici.pools");
 
 /**
- * The connections of a balancer and all derived from it: one undici `Pool` per backend, made when first needed. `options`
- * count when they are the first given.
+ * The connections of a balancer and all derived from it: one pool per backend, made when first needed. `options` count when
+ * they are the first given.
  */
-export function poolsOf(balancer: Balancer, options?: Pool.Options): Pools {
-  return balancer.shared(POOLS, () => new Pools(balancer, options));
+export function poolsOf(balancer: Balancer, options?: PoolOptions): Pools {
+  const upstream = balancer.shared<{ pools?: Pools }>(POOLS, newUpstream);
+  upstream.pools ??= new Pools(balancer, options);
+  return upstream.pools;
+}
+
+/** Of an upstream without connections yet: who only asks about them must not decide about their options. */
+const newUpstream = (): { pools?: Pools } => ({});
+
+/**
+ * What the connections to each backend do now, by the backend's id: those that `createRequest`, `BalancedDispatcher` and
+ * `undiciTransport` use over this balancer. Backends that were never asked are left out. `balancer.snapshot()` says the
+ * same in its section `connections`.
+ */
+export function connectionStats(balancer: Balancer): Readonly<Record<string, ConnectionStats>> {
+  return balancer.shared<{ pools?: Pools }>(POOLS, newUpstream).pools?.stats ?? {};
 }
 
 export class Pools {
   readonly #balancer: Balancer;
-  readonly #options: Pool.Options | undefined;
+  readonly #options: PoolOptions;
   readonly #pools = new Map<Backend, BackendPool>();
+  /** Of backends that are gone, or elsewhere: what is left to do there. */
+  readonly #closing = new Set<ConnectionPool>();
 
-  constructor(balancer: Balancer, options: Pool.Options | undefined) {
+  constructor(balancer: Balancer, options: PoolOptions = {}) {
     this.#balancer = balancer;
     this.#options = options;
     balancer.on("backendRemoved", ({ backend }) => this.#remove(backend));
-    balancer.attach({ close: () => this.#close() });
+    balancer.on("backendDrained", ({ backend }) => this.#close(({ id }) => id === backend));
+    balancer.extend({ name: "connections", snapshot: () => this.#snapshot() });
+    balancer.attach({ close: () => this.#destroy() });
   }
 
   of(backend: Backend): BackendPool {
@@ -36,48 +55,45 @@ export class Pools {
     if (known !== undefined && (known.route.spec === backend.spec || sameAddress(known.route.spec, backend.spec)))
       return known;
     // Requests on the old connections come to their end.
-    if (known !== undefined) closeSoon(known.pool);
+    if (known !== undefined) this.#close((one) => one === backend);
     return this.#make(backend);
+  }
+
+  get stats(): Readonly<Record<string, ConnectionStats>> {
+    return Object.fromEntries([...this.#pools].map(([backend, { pool }]) => [backend.id, pool.stats]));
+  }
+
+  #snapshot(): Json {
+    return Object.fromEntries(Object.entries(this.stats).map(([id, stats]) => [id, { ...stats }]));
   }
 
   #make(backend: Backend): BackendPool {
     const route = new Route(backend);
     if (backend.spec.tls?.rejectUnauthorized === false) warnOfTrust(this.#balancer.name, backend.id);
-    const made: BackendPool = { route, pool: new Pool(route.origin, this.#poolOptions(route)) };
+    const made: BackendPool = { route, pool: new ConnectionPool(route, this.#balancer, this.#options) };
     this.#pools.set(backend, made);
     return made;
   }
 
-  #poolOptions({ serverName, spec }: Route): Pool.Options {
-    const { connectTimeoutMs } = this.#balancer.settings;
-    const { tls } = spec;
-    const connect = {
-      timeout: connectTimeoutMs === false ? 0 : connectTimeoutMs,
-      ...(tls?.ca === undefined ? undefined : { ca: typeof tls.ca === "string" ? tls.ca : [...tls.ca] }),
-      ...(tls?.cert === undefined ? undefined : { cert: tls.cert }),
-      ...(tls?.key === undefined ? undefined : { key: tls.key }),
-      ...(tls?.rejectUnauthorized === undefined ? undefined : { rejectUnauthorized: tls.rejectUnauthorized }),
-      ...(serverName === undefined ? undefined : { servername: serverName }),
-    };
-    const own = this.#options?.connect;
-    return {
-      ...this.#options,
-      connect: typeof own === "function" ? own : { ...connect, ...own },
-    };
+  #remove(id: string): void {
+    const { backends } = this.#balancer;
+    this.#close((backend) => backend.id === id && !backends.includes(backend));
   }
 
-  #remove(id: string): void {
+  #close(isMeant: (backend: Backend) => boolean): void {
     for (const [backend, { pool }] of this.#pools) {
-      if (backend.id !== id || this.#balancer.backends.includes(backend)) continue;
+      if (!isMeant(backend)) continue;
       this.#pools.delete(backend);
-      closeSoon(pool);
+      this.#closing.add(pool);
+      const closed = (): void => void this.#closing.delete(pool);
+      pool.close().then(closed, closed);
     }
   }
 
-  async #close(): Promise<void> {
-    const pools = [...this.#pools.values()];
+  async #destroy(): Promise<void> {
+    const pools = [...Array.from(this.#pools.values(), ({ pool }) => pool), ...this.#closing];
     this.#pools.clear();
-    await Promise.all(pools.map(({ pool }) => pool.destroy()));
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
 }
 
@@ -90,10 +106,6 @@ function warnOfTrust(upstream: string, backend: string): void {
 }
 
 const warned = new Set<string>();
-
-function closeSoon(pool: Pool): void {
-  pool.close().catch(() => {});
-}
 
 function sameAddress(a: BackendSpec, b: BackendSpec): boolean {
   return a.url === b.url && a.host === b.host && JSON.stringify(a.tls) === JSON.stringify(b.tls);

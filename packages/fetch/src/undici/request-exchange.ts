@@ -1,7 +1,8 @@
 import type { Buffer } from "node:buffer";
 import type { Attempt } from "@fairlead/core";
-import { Dispatcher, type Pool } from "undici";
+import { Dispatcher } from "undici";
 import type { BodyMeter } from "../request-bytes.ts";
+import type { ConnectionPool } from "./connections/pool.ts";
 import { Exchange } from "./exchange.ts";
 import { type Controller, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import type { OneShotReadable } from "./one-shot-readable.ts";
@@ -13,14 +14,14 @@ const NO_HANDLER: Handler = {};
  * trailers are undici's, and is its own handler on the way to the pool: one object per attempt.
  */
 export class RequestExchange extends Exchange {
-  readonly #pool: Pool;
+  readonly #pool: ConnectionPool;
   readonly #options: Dispatcher.RequestOptions<unknown>;
   readonly #stream: OneShotReadable | undefined;
   readonly #meter: BodyMeter | undefined;
 
   constructor(
     attempt: Attempt,
-    pool: Pool,
+    pool: ConnectionPool,
     options: Dispatcher.RequestOptions<unknown>,
     stream: OneShotReadable | undefined,
     meter: BodyMeter | undefined,

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
 import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
-import { type Dispatcher, type Pool, request as plainRequest } from "undici";
+import { type Dispatcher, request as plainRequest } from "undici";
 import { isOneShot, OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "../classify.ts";
@@ -12,6 +12,7 @@ import { attemptHeaders } from "../propagation.ts";
 import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { hostOf, Routable } from "../routable.ts";
 import { logicalUrl } from "../target.ts";
+import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
 import { poolsOf } from "./pools.ts";
@@ -37,7 +38,7 @@ export type BalancedRequest = <TOpaque = null>(
 /** Options of `createRequest`: what holds for every call that says nothing else. */
 export interface RequestOptions extends ClientOptions {
   /** Options of the connection pools; the first given for a balancer count. */
-  readonly pool?: Pool.Options | undefined;
+  readonly pool?: PoolOptions | undefined;
 }
 
 type Data = Dispatcher.ResponseData<unknown>;
@@ -56,16 +57,17 @@ const NO_OPTIONS: Options = {};
 export function createRequest(target: Target, options: RequestOptions = {}): BalancedRequest {
   checkClientOptions("createRequest", options, ["pool"]);
   const { pool, ...calls } = options;
+  checkPoolOptions("createRequest", pool);
   const client = new RequestClient(new Destinations(target), pool, new CallPolicy(calls));
   return ((url, own) => client.request(url, own)) as BalancedRequest;
 }
 
 class RequestClient {
   readonly #destinations: Destinations;
-  readonly #pool: Pool.Options | undefined;
+  readonly #pool: PoolOptions | undefined;
   readonly #policy: CallPolicy;
 
-  constructor(destinations: Destinations, pool: Pool.Options | undefined, policy: CallPolicy) {
+  constructor(destinations: Destinations, pool: PoolOptions | undefined, policy: CallPolicy) {
     this.#destinations = destinations;
     this.#pool = pool;
     this.#policy = policy;

@@ -1,8 +1,9 @@
 import type { Attempt } from "@fairlead/core";
-import { getGlobalDispatcher, type Pool } from "undici";
+import { getGlobalDispatcher } from "undici";
 import { blameNobody } from "../classify.ts";
 import type { Destination } from "../destination.ts";
 import type { Transport, TransportInit } from "../transport.ts";
+import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
 import { LogicalExchange } from "./logical-exchange.ts";
 import { type Pools, poolsOf } from "./pools.ts";
@@ -14,7 +15,7 @@ export interface UndiciTransportOptions {
    */
   readonly fetch?: typeof fetch | undefined;
   /** Options of the connection pools; the first given for a balancer count. */
-  readonly pool?: Pool.Options | undefined;
+  readonly pool?: PoolOptions | undefined;
 }
 
 /**
@@ -23,6 +24,7 @@ export interface UndiciTransportOptions {
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
   const { fetch: given, pool } = options;
+  checkPoolOptions("undiciTransport", pool);
   const send = (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response> => {
     const channel = new Channel(poolsOf(attempt.balancer, pool), attempt, destination);
     if (init.signal === undefined) attempt.onAbort(channel);

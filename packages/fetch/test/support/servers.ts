@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createSecureServer, type ServerHttp2Stream } from "node:http2";
+import { createSecureServer, type SecureServerOptions, type ServerHttp2Stream } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
 import type { TlsOptions } from "node:tls";
@@ -23,14 +23,28 @@ export interface TestServer {
   close(): void;
 }
 
-async function listen(server: Server, received: string[], scheme = "http"): Promise<TestServer> {
+/** Where a server listens. */
+export interface Place {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default: any free one. */
+  readonly port?: number;
+}
+
+export async function listen(
+  server: Server,
+  received: string[],
+  scheme = "http",
+  place: Place = {},
+): Promise<TestServer> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
   });
-  server.listen(0, "127.0.0.1");
+  const { host = "127.0.0.1" } = place;
+  server.listen(place.port ?? 0, host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const close = (): void => {
@@ -38,7 +52,7 @@ async function listen(server: Server, received: string[], scheme = "http"): Prom
     for (const socket of sockets) socket.destroy();
   };
   open.push(close);
-  return { url: `${scheme}://127.0.0.1:${port}`, port, received, sockets, close };
+  return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, port, received, sockets, close };
 }
 
 export interface Received {
@@ -51,12 +65,12 @@ export interface Received {
 type Respond = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
 /** Answers 200 with what it received, as JSON, unless `respond` does something else. */
-export async function httpServer(respond: Respond = echo): Promise<TestServer> {
+export async function httpServer(respond: Respond = echo, place?: Place): Promise<TestServer> {
   const received: string[] = [];
   const server = createHttpServer((request, response) => {
     answer(request, response, received, respond).catch(() => {});
   });
-  return listen(server, received);
+  return listen(server, received, "http", place);
 }
 
 export async function httpsServer(respond: Respond = echo, options: TlsOptions = {}): Promise<TestServer> {
@@ -117,9 +131,12 @@ export async function deafServer(onConnection: (socket: Socket) => void): Promis
 }
 
 /** An HTTP/2 server behind TLS. */
-export async function http2Server(onStream: (stream: ServerHttp2Stream, path: string) => void): Promise<TestServer> {
+export async function http2Server(
+  onStream: (stream: ServerHttp2Stream, path: string) => void,
+  options: SecureServerOptions = {},
+): Promise<TestServer> {
   const received: string[] = [];
-  const server = createSecureServer({ cert: certificate, key: privateKey });
+  const server = createSecureServer({ cert: certificate, key: privateKey, ...options });
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {});
     received.push(`${headers[":method"]} ${headers[":path"]}`);

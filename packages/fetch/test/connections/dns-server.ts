@@ -1,0 +1,78 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+
+/** Whether tests can start a DNS server here. */
+export function hasDnsServer(): boolean {
+  try {
+    execFileSync("dnsmasq", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A DNS server in a process of its own. */
+export interface DnsServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Knows `hostname` by `addresses`, for `ttl` seconds, and nothing else. Resolves when it answers. */
+export async function startDns(
+  hostname: string,
+  addresses: readonly string[],
+  ttl: number,
+  at?: number,
+): Promise<DnsServer> {
+  const port = at ?? (await freePort());
+  const child = spawn(
+    "dnsmasq",
+    [
+      "--keep-in-foreground",
+      "--conf-file=/dev/null",
+      "--no-resolv",
+      "--no-hosts",
+      "--bind-interfaces",
+      "--listen-address=127.0.0.1",
+      `--port=${port}`,
+      "--pid-file=",
+      "--user=",
+      "--log-facility=-",
+      `--local-ttl=${ttl}`,
+      ...addresses.map((address) => `--host-record=${hostname},${address}`),
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  await started(child);
+  return {
+    port,
+    stop: async () => {
+      process.off("exit", end);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+async function started({ stderr }: ChildProcess): Promise<void> {
+  if (stderr === null) throw new Error("dnsmasq says nothing");
+  const deadline = AbortSignal.timeout(10_000);
+  let said = "";
+  while (!said.includes("started")) {
+    const [chunk] = (await once(stderr, "data", { signal: deadline })) as [Buffer];
+    said += chunk.toString();
+  }
+  stderr.resume();
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
