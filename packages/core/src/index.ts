@@ -108,6 +108,7 @@ export type { OutlierDetectionOptions, OutlierDetectionSettings } from "./health
 export { type SuccessRateOptions, successRate } from "./health/outliers/success-rate.ts";
 export type { SlowStartOptions } from "./health/slow-start-settings.ts";
 export type { MembershipOptions } from "./membership/membership-settings.ts";
+export { named, within } from "./option-parts.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
 export { createRandom, type Random } from "./random.ts";
 // Routes.

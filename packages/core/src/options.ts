@@ -63,24 +63,9 @@ export class OptionCheck {
     return undefined;
   }
 
-  /** One of these names; if it is none, with the one that was probably meant. */
-  named<T extends string>(path: string, value: unknown, names: readonly T[], wanted: string): T | undefined {
-    const known = names.find((name) => name === value);
-    if (known === undefined)
-      this.problem(path, value, wanted, typeof value === "string" ? nearest(value, names) : undefined);
-    return known;
-  }
-
-  /** Makes the part at `path`, and takes over what it finds wrong with its options. */
-  within<T>(path: string, make: () => T): T | undefined {
-    try {
-      return make();
-    } catch (error) {
-      if (!(error instanceof FairleadError) || error.problems.length === 0) throw error;
-      for (const problem of error.problems)
-        this.#problems.push({ ...problem, path: [path, problem.path].filter((part) => part !== "").join(".") });
-      return undefined;
-    }
+  /** Takes over a problem that somebody else has found. */
+  adopt(problem: OptionProblem): void {
+    this.#problems.push(problem);
   }
 
   #add(path: string, got: string, wanted: string, didYouMean?: string): void {

@@ -6,6 +6,7 @@ import {
   OptionCheck,
   type ReadyOptions,
   type Router,
+  within,
 } from "@fairlead/core";
 import { checkClientOptions } from "@fairlead/fetch";
 import type { FairleadAppOptions, UpstreamOptions } from "./app-options.ts";
@@ -41,12 +42,12 @@ export function wireApp<Name extends string, C extends object>(
 ): App<Name, C> & C {
   const check = new OptionCheck();
   const { name, origin, random, upstreams: given, routes, default: otherwise, fetch: underneath, ...calls } = options;
-  check.within("", () => checkClientOptions("fairlead", options, OWN_KEYS));
+  within(check, "", () => checkClientOptions("fairlead", options, OWN_KEYS));
   check.optional("fetch", underneath, expected.func);
   const wanted = check.required("upstreams", given, upstreamRecord) ?? {};
   const upstreams = makeUpstreams(check, wanted, underneath, makersOf);
   const names = new UpstreamNames(check, upstreams);
-  const router = check.within("", () =>
+  const router = within(check, "", () =>
     createRouter({ name, origin, random, routes: names.inRoutes(routes), default: names.inDefault(otherwise) }),
   ) as Router;
   if (check.count > 0) for (const upstream of Object.values(upstreams)) upstream?.close().catch(() => {});

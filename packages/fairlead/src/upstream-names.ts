@@ -1,4 +1,4 @@
-import type { Balancer, OptionCheck, RouteOptions } from "@fairlead/core";
+import { type Balancer, named, type OptionCheck, type RouteOptions } from "@fairlead/core";
 import { standIn } from "./stand-in.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -37,7 +37,7 @@ export class UpstreamNames {
   }
 
   #balancer(path: string, key: unknown): Balancer {
-    const known = this.#check.named(path, key, Object.keys(this.#upstreams), "the key of an upstream");
+    const known = named(this.#check, path, key, Object.keys(this.#upstreams), "the key of an upstream");
     return (known === undefined ? undefined : this.#upstreams[known]) ?? standIn();
   }
 }

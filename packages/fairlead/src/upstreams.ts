@@ -1,4 +1,4 @@
-import { type Balancer, createBalancer, type OptionCheck } from "@fairlead/core";
+import { type Balancer, createBalancer, named, type OptionCheck, within } from "@fairlead/core";
 import type { DerivedUpstreamOptions, UpstreamOptions } from "./app-options.ts";
 import { standIn } from "./stand-in.ts";
 import { type ClientMakers, wire } from "./wire.ts";
@@ -20,15 +20,15 @@ export function makeUpstreams<C extends object>(
     made[key] = undefined;
     if (check.record(path, options, Object.keys(Object(options))) === undefined || isDerived(options)) continue;
     const own = { ...options, name: options.name ?? key, fetch: options.fetch ?? underneath };
-    made[key] = check.within(path, () => wire(own, createBalancer, makersOf));
+    made[key] = within(check, path, () => wire(own, createBalancer, makersOf));
   }
   for (const [key, options] of Object.entries(given)) {
     if (!isDerived(options)) continue;
     const path = `upstreams.${key}`;
     const { from, ...own } = options;
-    const original = check.named(`${path}.from`, from, originals, ORIGINAL);
+    const original = named(check, `${path}.from`, from, originals, ORIGINAL);
     const base: Balancer = (original === undefined ? undefined : made[original]) ?? standIn();
-    made[key] = check.within(path, () =>
+    made[key] = within(check, path, () =>
       wire({ ...own, fetch: own.fetch ?? underneath }, (rest) => base.derive(rest), makersOf),
     );
   }

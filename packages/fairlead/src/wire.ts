@@ -1,4 +1,4 @@
-import { type Balancer, type BalancerOptions, expected, OptionCheck, type Target } from "@fairlead/core";
+import { type Balancer, type BalancerOptions, expected, OptionCheck, type Target, within } from "@fairlead/core";
 import { type ClientOptions, checkClientOptions } from "@fairlead/fetch";
 import { withLazy } from "./lazy.ts";
 
@@ -34,8 +34,8 @@ export function wire<O extends WiredOptions, C extends object>(
   const calls: CallDefaults = { idempotencyKey, maxRequestBytes, methods, propagate };
   const check = new OptionCheck();
   check.optional("fetch", underneath, expected.func);
-  check.within("", () => checkClientOptions("fairlead", calls));
-  const balancer = check.within("", () => make(own)) as Balancer;
+  within(check, "", () => checkClientOptions("fairlead", calls));
+  const balancer = within(check, "", () => make(own)) as Balancer;
   if (check.count > 0) balancer?.close().catch(() => {});
   check.throwIfAny("fairlead");
   return withLazy(balancer, makersOf(balancer, calls, underneath));

@@ -2,6 +2,7 @@ import type { Affinity } from "../affinity/affinity.ts";
 import { checkCallOptions } from "../call/check-options.ts";
 import type { Balancer } from "../contract.ts";
 import type { RateLimit } from "../gate/rate/rate-gate.ts";
+import { within } from "../option-parts.ts";
 import { type Expected, expected, type OptionCheck } from "../options.ts";
 import { CONDITION_KEYS, type ConditionOptions, checkConditions, pathText } from "./condition-options.ts";
 import { WHOLE } from "./portion.ts";
@@ -119,7 +120,7 @@ function resolveCalls(check: OptionCheck, path: string, input: Record<string, un
   const said = CALL_KEYS.flatMap((key) => (input[key] === undefined ? [] : [[key, input[key]] as const]));
   if (said.length === 0) return undefined;
   const calls = Object.fromEntries(said);
-  check.within(path, () => checkCallOptions(path, calls));
+  within(check, path, () => checkCallOptions(path, calls));
   return calls;
 }
 
