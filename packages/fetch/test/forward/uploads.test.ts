@@ -1,4 +1,5 @@
 // The time for an answer begins when the body has been sent: how long that takes is the client's doing.
+import { getEventListeners } from "node:events";
 import { virtualClock } from "@fairlead/core/testing";
 import { describe, expect, test, vi } from "vitest";
 import { createForward, type Transport } from "../../src/index.ts";
@@ -33,6 +34,8 @@ interface Sent {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   readonly response: Promise<Response>;
   readonly signal: AbortController;
+  /** What still listens to the client's leaving. */
+  readonly listeners: () => number;
 }
 
 function send(transport: Transport, options: { retry?: false } = {}): Sent {
@@ -48,9 +51,18 @@ function send(transport: Transport, options: { retry?: false } = {}): Sent {
   });
   const signal = new AbortController();
   const init = { method: "POST", body, duplex: "half" as const, signal: signal.signal };
-  const response = forward(new Request("http://shop.example.com/", init), CLIENT);
+  const request = new Request("http://shop.example.com/", init);
+  const listeners = (): number => getEventListeners(request.signal, "abort").length;
+  const response = forward(request, CLIENT);
   response.catch(() => {});
-  return { clock, balancer, controller: controller as ReadableStreamDefaultController<Uint8Array>, response, signal };
+  return {
+    clock,
+    balancer,
+    controller: controller as ReadableStreamDefaultController<Uint8Array>,
+    response,
+    signal,
+    listeners,
+  };
 }
 
 const CHUNK = new Uint8Array(10);
@@ -58,7 +70,8 @@ const CHUNK = new Uint8Array(10);
 describe("an upload", () => {
   test("may take as long as it likes, as long as something comes", async () => {
     const state = backend();
-    const { clock, balancer, controller, response } = send(state.transport);
+    const { clock, balancer, controller, response, listeners } = send(state.transport);
+    expect(listeners()).toBe(1);
     for (let chunk = 1; chunk <= 20; chunk++) {
       controller.enqueue(CHUNK);
       await vi.waitFor(() => expect(state.chunks).toBe(chunk));
@@ -71,7 +84,7 @@ describe("an upload", () => {
     expect(await (await response).text()).toBe("stored");
     expect(counters(balancer, 0)).toMatchObject({ successes: 1, failures: 0 });
     await idle(balancer);
-    expect(clock.pending).toBe(0);
+    expect([clock.pending, listeners()]).toEqual([0, 0]);
   });
 
   test("whose answer takes too long is a 504, and the backend's fault", async () => {
