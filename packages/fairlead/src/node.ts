@@ -21,6 +21,8 @@ export {
   connectionStats,
   createRequest,
   dnsResolver,
+  type ForwardTransportOptions,
+  forwardTransport,
   type NameOptions,
   type PoolOptions,
   type RequestOptions,
