@@ -1,14 +1,17 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Attempt, AttemptResult, Balancer, CallOptions, Report, RouteMatch } from "@fairlead/core";
+import { errors } from "undici";
 import { alreadyRead } from "../body.ts";
 import { type CallPolicy, callOptions } from "../call-policy.ts";
-import { judgeError } from "../classify.ts";
+import { blameNobody, judgeError } from "../classify.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import type { AddressedRequest } from "./address.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
-import type { DispatchOptions, Handler } from "./handler.ts";
+import { DispatchBody } from "./dispatch-body.ts";
+import type { Controller, DispatchOptions, Handler } from "./handler.ts";
 import { givenHeader, withHeaders } from "./headers.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
@@ -25,7 +28,7 @@ export class DispatchCall {
   readonly handler: Handler;
   /** What the caller takes for the origin. */
   readonly origin: string;
-  readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
+  readonly controller: StableController = new StableController((reason) => this.#end(reason));
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
   readonly limit: ByteLimit | undefined;
@@ -33,10 +36,14 @@ export class DispatchCall {
   readonly #match: RouteMatch | undefined;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
+  readonly #body: DispatchBody;
   readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
+  /** The attempt that the caller hears of: the newest, until one answers. */
+  #heard: DispatchAttempt | undefined = undefined;
   #announced = false;
+  #answered = false;
   #done = false;
   /** The body can be sent once, and was. */
   #consumed = false;
@@ -59,14 +66,15 @@ export class DispatchCall {
     this.handler = handler;
     this.#hopTo = hopTo;
     this.#onDone = onDone;
-    const { method, body, headers } = options;
+    const { method, headers } = options;
     this.limit = byteLimit(balancer, said?.maxRequestBytes);
-    refuseLongBody(this.limit, headers, body);
+    refuseLongBody(this.limit, headers, options.body);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
-    this.#options =
-      key === undefined ? options : { ...options, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
-    this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
+    this.#body = new DispatchBody(options.body, (error) => this.#end(error));
+    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
+    this.#options = { ...options, headers: sent ?? null, body: this.#body.value ?? null };
+    this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && this.#body.isReplayable;
   }
 
   /** Somebody else has a say on every answer, and is asked when the core asks. */
@@ -79,7 +87,7 @@ export class DispatchCall {
       ...callOptions<DispatchAttempt>(
         this.#said,
         this.repeatable,
-        !isReplayable(this.#options.body),
+        !this.#body.isReplayable,
         this.#abort.signal,
         (result) => this.#judge(result),
         (answer) => answer instanceof DispatchAttempt,
@@ -98,12 +106,41 @@ export class DispatchCall {
     );
   }
 
-  /** The request begins: the handler is told once. */
-  announce(context: unknown): void {
-    this.#consumed = !isReplayable(this.#options.body);
+  /** The request of an attempt begins: the handler is told once. */
+  announce(attempt: DispatchAttempt, controller: Controller, context: unknown): void {
+    this.#consumed = !this.#body.isReplayable;
+    if (!this.#answered) this.#hear(attempt, controller);
     if (this.#announced) return;
     this.#announced = true;
-    this.handler.onRequestStart?.(this.controller, context);
+    try {
+      this.handler.onRequestStart?.(this.controller, context);
+    } catch (error) {
+      blameNobody(error);
+      throw error;
+    }
+  }
+
+  /** An attempt has the answer, or what may be it. Not so if another one had it before: a rival in a hedge goes on. */
+  answer(attempt: DispatchAttempt, controller: Controller): boolean {
+    if (this.#answered) return false;
+    this.#answered = true;
+    this.#hear(attempt, controller);
+    return true;
+  }
+
+  hears(attempt: DispatchAttempt): boolean {
+    return this.#heard === attempt;
+  }
+
+  /** The answer has ended. */
+  succeed(trailers: IncomingHttpHeaders): void {
+    this.finish();
+    try {
+      this.handler.onResponseEnd?.(this.controller, trailers);
+    } catch (error) {
+      // As undici does.
+      this.handler.onResponseError?.(this.controller, error as Error);
+    }
   }
 
   /** Ends the call with an error, unless it has ended. */
@@ -116,11 +153,19 @@ export class DispatchCall {
   finish(): void {
     if (this.#done) return;
     this.#done = true;
+    this.#body.dispose();
     this.#onDone();
   }
 
-  #abortedByCaller(reason: Error): void {
+  #hear(attempt: DispatchAttempt, controller: Controller): void {
+    this.#heard = attempt;
+    this.controller.follow(controller);
+  }
+
+  /** The caller has enough, or its body has failed. */
+  #end(given: Error | undefined): void {
     if (this.#done) return;
+    const reason = given ?? new errors.RequestAbortedError();
     this.#abort.abort(reason);
     this.fail(reason);
   }
@@ -151,11 +196,6 @@ export class DispatchCall {
     const report = judgeError(result);
     return report.outcome === "unreached" && this.#consumed ? { ...report, outcome: "failure" } : report;
   }
-}
-
-/** What a dispatcher is given is often a stream already: what else there is can be sent again. */
-function isReplayable(body: unknown): boolean {
-  return body === null || body === undefined || typeof body === "string" || body instanceof Uint8Array;
 }
 
 function upgrades({ upgrade }: DispatchOptions): boolean {

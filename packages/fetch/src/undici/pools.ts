@@ -40,6 +40,11 @@ export class Pools {
     return this.#make(backend);
   }
 
+  /** The connections to a backend, if it was called before. */
+  known(backend: Backend): BackendPool | undefined {
+    return this.#pools.get(backend);
+  }
+
   #make(backend: Backend): BackendPool {
     const route = new Route(backend);
     if (backend.spec.tls?.rejectUnauthorized === false) warnOfTrust(this.#balancer.name, backend.id);
