@@ -119,7 +119,7 @@ export class DispatchAttempt implements Handler {
   }
 
   onResponseStarted(): void {
-    if (this.#isHeard) this.#call.handler.onResponseStarted?.();
+    if (this.#isHeard) this.#tell(() => this.#call.handler.onResponseStarted?.());
   }
 
   onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
@@ -160,7 +160,8 @@ export class DispatchAttempt implements Handler {
     // An abort is the caller's doing, and so is what its handler throws.
     const isCallers = controller?.aborted === true || this.#handlerThrew;
     this.#release?.(isCallers ? undefined : streamFailure(error));
-    this.#pass(() => this.#call.fail(error));
+    if (this.#handlerThrew) this.#call.fail(error);
+    else this.#pass(() => this.#call.fail(error));
     // Without effect if there were headers.
     this.#reject(error);
   }

@@ -89,7 +89,7 @@ export function echo(request: IncomingMessage, response: ServerResponse, body: s
 }
 
 /** A server that speaks what `onHead` says once a request's head has come. */
-export async function rawServer(onHead: (socket: Socket) => void): Promise<TestServer> {
+export async function rawServer(onHead: (socket: Socket, head: string) => void): Promise<TestServer> {
   const received: string[] = [];
   const server = createNetServer((socket) => {
     let text = "";
@@ -98,8 +98,9 @@ export async function rawServer(onHead: (socket: Socket) => void): Promise<TestS
       const end = text.indexOf("\r\n\r\n");
       if (end < 0) return;
       received.push(text.slice(0, text.indexOf(" HTTP/")));
+      const head = text.slice(0, end);
       text = "";
-      onHead(socket);
+      onHead(socket, head);
     });
   });
   return listen(server, received);
