@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import type { BackendSpec, Balancer } from "@fairlead/core";
 import * as undici8 from "undici";
 import * as undici7 from "undici7";
@@ -96,7 +95,7 @@ describe("undici's interceptors", () => {
     EVERYWHERE,
     (_request, response) => {
       response.writeHead(200, { "content-encoding": "gzip" });
-      promisify(gzip)("plain text").then((zipped) => response.end(zipped));
+      response.end(gzipSync("plain text"));
     },
     ({ interceptors }) => interceptors.decompress(),
     async ({ ask }) => {
@@ -137,6 +136,28 @@ describe("undici's interceptors", () => {
         [0, 1],
         [1, 0],
       ]);
+    },
+  );
+
+  eachOrder(
+    "responseError, below where a status is an error like any other,",
+    ["below balance()"],
+    (_request, response) => response.writeHead(404, { "content-type": "text/plain" }).end("no"),
+    ({ interceptors }) => interceptors.responseError(),
+    async ({ balancer, ask }) => {
+      await expect(ask()).rejects.toThrow();
+      expect(balancer.snapshot().backends[1]).toMatchObject({ attempts: 1, successes: 0, failures: 1 });
+    },
+  );
+
+  eachOrder(
+    "retry, below where it knows one backend,",
+    ["below balance()"],
+    (_request, response) => response.writeHead(503).end(),
+    ({ interceptors }) => interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 1, timeoutFactor: 1 }),
+    async ({ server, balancer, ask }) => {
+      await ask().catch(() => {});
+      expect([balancer.snapshot().backends[1]?.attempts, server.received.length]).toEqual([1, 3]);
     },
   );
 
@@ -195,26 +216,28 @@ test("a dispatcher that was composed is closed as any other, and takes the handl
   await idle(balancer);
 });
 
+/** Every name is the loopback's. */
+function lookup(_origin: unknown, _options: unknown, done: (error: null, addresses: object[]) => void): void {
+  done(null, [{ address: "127.0.0.1", family: 4, ttl: 1_000 }]);
+}
+
+async function seenThrough(lib: Undici, spec: (port: string) => BackendSpec): Promise<Record<string, unknown>> {
+  const server = await httpsServer((request, response) => {
+    const { servername } = request.socket as unknown as { servername: unknown };
+    response.end(JSON.stringify({ host: request.headers.host, servername }));
+  });
+  const balancer = balancerOver([spec(new URL(server.url).port)]);
+  const dns = lib.interceptors.dns({ dualStack: false, affinity: 4, lookup: lookup as never });
+  const { body } = await lib.request("http://orders/", {
+    dispatcher: compose("below balance()", lib, balancer, dns),
+  });
+  return { ...((await body.json()) as object), port: new URL(server.url).port };
+}
+
 describe("dns, below balance()", () => {
-  const lookup = (_origin: unknown, _options: unknown, done: (error: null, addresses: object[]) => void): void =>
-    done(null, [{ address: "127.0.0.1", family: 4, ttl: 1_000 }]);
-
-  async function seenThrough(lib: Undici, spec: (port: string) => BackendSpec): Promise<Record<string, unknown>> {
-    const server = await httpsServer((request, response) => {
-      const { servername } = request.socket as unknown as { servername: unknown };
-      response.end(JSON.stringify({ host: request.headers.host, servername }));
-    });
-    const balancer = balancerOver([spec(new URL(server.url).port)]);
-    const dns = lib.interceptors.dns({ dualStack: false, affinity: 4, lookup: lookup as never });
-    const { body } = await lib.request("http://orders/", {
-      dispatcher: compose("below balance()", lib, balancer, dns),
-    });
-    return { ...((await body.json()) as object), port: new URL(server.url).port };
-  }
-
   test.each(libraries)("looks up the backend, whose name stays in Host and SNI: %s", async (_library, lib) => {
     const { host, servername, port } = await seenThrough(lib, (at) => ({ url: `https://orders.test:${at}` }));
-    expect([host, servername]).toEqual([`orders.test:${port}`, "orders.test"]);
+    expect([host, servername]).toEqual([`orders.test:${String(port)}`, "orders.test"]);
   });
 
   test.each(libraries)("leaves a backend's own Host alone, and asks for the name it looked up: %s", async (_, lib) => {

@@ -12,32 +12,32 @@ import { deadPort, httpServer, rawServer } from "./support/servers.ts";
 
 const GET = { origin: "http://orders", path: "/", method: "GET" } as const;
 
-describe("the end of a dispatcher", () => {
-  /** What a dispatcher says of itself while it is closed or destroyed, with one request under way. */
-  async function told(end: "close" | "destroy", open: (url: string) => { dispatcher: Dispatcher; origin: string }) {
-    const asked = Promise.withResolvers<Socket>();
-    const server = await rawServer((socket) => asked.resolve(socket));
-    const { dispatcher, origin } = open(server.url);
-    const states: unknown[] = [];
-    const note = (when: string): void => {
-      const { closed, destroyed } = dispatcher as unknown as BalancedDispatcher;
-      states.push(`${when}: closed ${closed}, destroyed ${destroyed}`);
-    };
-    note("open");
-    const first = new Recorder();
-    dispatcher.dispatch({ ...GET, origin }, first);
-    const socket = await asked.promise;
-    const ends = [dispatcher[end](), new Promise<void>((resolve) => dispatcher[end](resolve))];
-    note("ending");
-    const refused = new Recorder();
-    const isTaken = dispatcher.dispatch({ ...GET, origin }, refused);
-    states.push(isTaken, await refused.ended());
-    socket.end("HTTP/1.1 204 No Content\r\n\r\n");
-    await Promise.all(ends);
-    note("over");
-    return [...states, await first.ended()];
-  }
+/** What a dispatcher says of itself while it is closed or destroyed, with one request under way. */
+async function told(end: "close" | "destroy", open: (url: string) => { dispatcher: Dispatcher; origin: string }) {
+  const asked = Promise.withResolvers<Socket>();
+  const server = await rawServer((socket) => asked.resolve(socket));
+  const { dispatcher, origin } = open(server.url);
+  const states: unknown[] = [];
+  const note = (when: string): void => {
+    const { closed, destroyed } = dispatcher as unknown as BalancedDispatcher;
+    states.push(`${when}: closed ${closed}, destroyed ${destroyed}`);
+  };
+  note("open");
+  const first = new Recorder();
+  dispatcher.dispatch({ ...GET, origin }, first);
+  const socket = await asked.promise;
+  const ends = [dispatcher[end](), new Promise<void>((resolve) => dispatcher[end](resolve))];
+  note("ending");
+  const refused = new Recorder();
+  const isTaken = dispatcher.dispatch({ ...GET, origin }, refused);
+  states.push(isTaken, await refused.ended());
+  socket.end("HTTP/1.1 204 No Content\r\n\r\n");
+  await Promise.all(ends);
+  note("over");
+  return [...states, await first.ended()];
+}
 
+describe("the end of a dispatcher", () => {
   test.each(["close", "destroy"] as const)("is undici's own: %s", async (end) => {
     const expected = await told(end, (url) => ({ dispatcher: new Agent(), origin: url }));
     let balancer: Balancer | undefined;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type Balancer, hedging } from "@fairlead/core";
@@ -146,9 +146,8 @@ describe.each(kinds)("%s", (_kind, open) => {
 
   test("hears one attempt of a hedge alone, and pauses that one, though the other began later", async () => {
     const later = Promise.withResolvers<void>();
-    const slow = await httpServer(async (_request, response) => {
-      await later.promise;
-      response.end(Buffer.alloc(2 ** 20));
+    const slow = await httpServer((_request, response) => {
+      later.promise.then(() => response.end(Buffer.alloc(2 ** 20))).catch(() => {});
     });
     const silent = await httpServer(() => later.resolve());
     const balancer = balancerOver([slow.url, silent.url], { hedge: hedging({ delayMs: 5 }) });
@@ -210,13 +209,13 @@ test("tunnels go to the dispatcher for other origins", async () => {
   });
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
-  const { port } = proxy.address() as { port: number };
+  const { port } = proxy.address() as AddressInfo;
   const balancer = balancerOver([await deadPort()]);
   const dispatcher = new BalancedDispatcher(balancer, { passThrough: new Agent() });
   const { statusCode, socket } = await dispatcher.connect({
     origin: `http://127.0.0.1:${port}`,
     path: "a.test:80",
-  } as never);
+  });
   expect([statusCode, await text(socket)]).toEqual([200, "hello"]);
   expect(balancer.snapshot().calls.calls).toBe(0);
   proxy.close();

@@ -15,6 +15,10 @@ beforeAll(async () => {
   for (const client of clients) for (const failure of FAILURES) seen.push(...(await observed(client, failure)));
 }, 60_000);
 
+function pathOf(body: Body): string {
+  return `/${BODIES.indexOf(body)}`;
+}
+
 async function observed(client: RepeatingClient, failure: Failure): Promise<SeenCall[]> {
   const bad = await failure.start();
   const good = await httpServer((_request, response) => response.end());
@@ -29,7 +33,6 @@ async function observed(client: RepeatingClient, failure: Failure): Promise<Seen
     ...failure.options,
   });
   const send = client.connect(balancer);
-  const pathOf = (body: Body): string => `/${BODIES.indexOf(body)}`;
   const calls = METHODS.flatMap((method) => BODIES.map((body) => ({ method, body })));
   await Promise.all(calls.map(({ method, body }) => send(method, pathOf(body), body).catch(() => {})));
   await idle(balancer);

@@ -124,13 +124,13 @@ export class DispatchAttempt implements Handler {
 
   onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
     if (this.#state === "unwanted") return;
-    const { handler, controller: stable } = this.#call;
+    const { handler, controller: stable, origin, match } = this.#call;
     const pass = (): void => handler.onResponseStart?.(stable, statusCode, headers, statusText);
     if (statusCode < 200) {
       if (this.#isHeard) this.#tell(pass);
       return;
     }
-    showLogicalLocation(controller, statusCode, headers, this.#route, this.#call.origin);
+    showLogicalLocation(controller, statusCode, headers, this.#route, origin, match);
     this.#release = this.#attempt.hold();
     this.statusCode = statusCode;
     this.headers = headers;

@@ -32,7 +32,7 @@ export class DispatchBody {
   }
 }
 
-async function* blameless(source: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<unknown> {
+async function* blameless(source: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator {
   try {
     yield* source;
   } catch (error) {

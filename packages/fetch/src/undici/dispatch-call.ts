@@ -33,7 +33,8 @@ export class DispatchCall {
   readonly repeatable: boolean;
   readonly limit: ByteLimit | undefined;
   readonly #policy: CallPolicy;
-  readonly #match: RouteMatch | undefined;
+  /** What has decided where it goes, if a router has. */
+  readonly match: RouteMatch | undefined;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
   readonly #body: DispatchBody;
@@ -61,7 +62,7 @@ export class DispatchCall {
   ) {
     this.#policy = policy;
     this.balancer = balancer;
-    this.#match = match;
+    this.match = match;
     this.origin = origin;
     this.handler = handler;
     this.#hopTo = hopTo;
@@ -97,9 +98,9 @@ export class DispatchCall {
     };
     const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
     const answer =
-      this.#match === undefined
+      this.match === undefined
         ? this.balancer.call(run, options)
-        : this.#match.call(run, options, (attempt) => this.#mirror(attempt));
+        : this.match.call(run, options, (attempt) => this.#mirror(attempt));
     answer.then(
       (answered) => answered.deliver(),
       (error: Error) => this.fail(error),

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
 import { type Dispatcher, type Pool, request as plainRequest } from "undici";
 import { OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
@@ -91,30 +91,39 @@ class RequestClient {
   }
 
   #call(origin: string, path: string, own: Options): Promise<Data> {
-    const { body, fairlead } = own;
-    const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
+    const { fairlead } = own;
     if (fairlead !== undefined) checkInit(fairlead);
     const method = methodOf(own);
     const headers = lastingHeaders(own.headers);
     const asked = this.#looks ? routable(method, origin, path, headers) : undefined;
     const match = asked && this.#destinations.match(asked);
-    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
     const said = this.#policy.of(fairlead, match, asked);
+    return this.#send(match?.path ?? path, method, headers, own, match, said);
+  }
+
+  #send(
+    path: string,
+    method: Dispatcher.HttpMethod,
+    headers: Options["headers"],
+    own: Options,
+    match: RouteMatch | undefined,
+    said: FairleadInit | undefined,
+  ): Promise<Data> {
+    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
+    const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
     const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
-    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
     const limit = byteLimit(balancer, said?.maxRequestBytes);
-    refuseLongBody(limit, headers, body);
-    const oneShot = oneShotOf(body);
-    const options = sent === own.headers ? own : { ...own, headers: sent ?? null };
+    refuseLongBody(limit, headers, own.body);
+    const oneShot = oneShotOf(own.body);
+    const options = withKey(own, headers, key);
     const propagate = said?.propagate === true;
-    const sentPath = match?.path ?? path;
     const answer = (match ?? balancer).call<Data>(
-      (attempt) => this.#attempt(attempt, sentPath, method, options, propagate, oneShot, limit),
+      (attempt) => this.#attempt(attempt, path, method, options, propagate, oneShot, limit),
       callOptions<Data>(
         said,
         oneShot === undefined && this.#policy.isIdempotent(said, method, key),
         oneShot !== undefined,
-        emitter?.signal ?? ((own.signal ?? undefined) as AbortSignal | undefined),
+        emitter === undefined ? signalOf(own) : emitter.signal,
         oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
         isData,
         discard,
@@ -153,6 +162,16 @@ class RequestClient {
 /** undici's default. */
 function methodOf({ method, body }: Options): Dispatcher.HttpMethod {
   return method ?? (body === undefined || body === null ? "GET" : "PUT");
+}
+
+/** With the headers in a form that lasts, and the call's Idempotency-Key among them. */
+function withKey(own: Options, headers: Options["headers"], key: string | undefined): Options {
+  if (key !== undefined) return { ...own, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
+  return headers === own.headers ? own : { ...own, headers: headers ?? null };
+}
+
+function signalOf({ signal }: Options): AbortSignal | undefined {
+  return (signal ?? undefined) as AbortSignal | undefined;
 }
 
 type OneShot = OneShotBody | OneShotReadable;

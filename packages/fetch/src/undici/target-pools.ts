@@ -39,7 +39,8 @@ export class TargetPools {
     return [...upstreams].flatMap(([pools, { name, backends }]) =>
       backends.flatMap((backend) => {
         const known = pools.known(backend);
-        return known === undefined ? [] : [{ upstream: name, backend: backend.id, ...known.pool.stats }];
+        // undici's are objects of a class.
+        return known === undefined ? [] : [Object.assign({ upstream: name, backend: backend.id }, known.pool.stats)];
       }),
     );
   }

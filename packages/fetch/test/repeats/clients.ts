@@ -81,27 +81,19 @@ function through(dispatcher: Dispatcher): Request {
 }
 
 function bodyOf(kind: Body, form: { append(name: string, value: string): void }): unknown {
-  switch (kind) {
-    case "none":
-      return null;
-    case "text":
-      return "hello";
-    case "bytes":
-      return new Uint8Array([104, 105]);
-    case "Blob":
-      return new Blob(["hello"]);
-    case "FormData":
-      form.append("a", "1");
-      return form;
-    case "URLSearchParams":
-      return new URLSearchParams({ a: "1" });
-    case "ReadableStream":
-      return Readable.toWeb(Readable.from(chunks()));
-    case "async iterator":
-      return chunks();
-    case "Readable":
-      return Readable.from(chunks());
-  }
+  form.append("a", "1");
+  const bodies: Readonly<Record<Body, () => unknown>> = {
+    none: () => null,
+    text: () => "hello",
+    bytes: () => new Uint8Array([104, 105]),
+    Blob: () => new Blob(["hello"]),
+    FormData: () => form,
+    URLSearchParams: () => new URLSearchParams({ a: "1" }),
+    ReadableStream: () => Readable.toWeb(Readable.from(chunks())),
+    "async iterator": chunks,
+    Readable: () => Readable.from(chunks()),
+  };
+  return bodies[kind]();
 }
 
 async function* chunks(): AsyncGenerator<Uint8Array> {

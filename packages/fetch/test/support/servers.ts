@@ -20,6 +20,7 @@ export interface TestServer {
   /** Requests whose head has come, by their first line, such as "POST /x". */
   readonly received: string[];
   readonly sockets: Set<Socket>;
+  readonly server: Server;
   close(): void;
 }
 
@@ -38,7 +39,7 @@ async function listen(server: Server, received: string[], scheme = "http"): Prom
     for (const socket of sockets) socket.destroy();
   };
   open.push(close);
-  return { url: `${scheme}://127.0.0.1:${port}`, port, received, sockets, close };
+  return { url: `${scheme}://127.0.0.1:${port}`, port, received, sockets, server, close };
 }
 
 export interface Received {
