@@ -225,6 +225,7 @@ export {
   type BalancedRequestOptions,
   type BalanceOptions,
   balance,
+  type ConnectionStats,
   createRequest,
   type RequestOptions,
   type UndiciTransportOptions,

@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { type Balancer, hedging } from "@fairlead/core";
+import { type Balancer, type BreakerProvider, hedging } from "@fairlead/core";
 import { Agent, type Dispatcher, pipeline, request, stream, upgrade } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { BalancedDispatcher, balance } from "../src/undici/index.ts";
@@ -151,17 +151,54 @@ describe.each(kinds)("%s", (_kind, open) => {
     });
     const silent = await httpServer(() => later.resolve());
     const balancer = balancerOver([slow.url, silent.url], { hedge: hedging({ delayMs: 5 }) });
+    let bytesWhilePaused = -1;
     const recorder = new Recorder((event, controller) => {
       if (event !== "headers 200") return;
+      expect(controller?.rawHeaders).toContainEqual(Buffer.from("1048576"));
       controller?.pause();
-      setImmediate(() => controller?.resume());
+      setImmediate(() => {
+        bytesWhilePaused = recorder.bytes;
+        controller?.resume();
+      });
     });
     open(balancer).dispatch(GET, recorder);
     const events = await recorder.ended();
     // Both requests were sent; of what comes back, one alone is heard.
     expect(events.filter((event) => event !== "request sent")).toEqual(["start", "headers 200", "data", "end {}"]);
-    expect([recorder.bytes, recorder.controllers.size]).toEqual([2 ** 20, 1]);
+    expect([bytesWhilePaused, recorder.bytes, recorder.controllers.size]).toEqual([0, 2 ** 20, 1]);
     await idle(balancer);
+  });
+
+  test("hears nothing of a rival that goes on to prove its backend after it has lost", async () => {
+    const later = Promise.withResolvers<void>();
+    const slow = await httpServer((_request, response) => {
+      later.promise.then(() => response.end("slow")).catch(() => {});
+    });
+    const fast = await httpServer((_request, response) => response.end("quick"));
+    const halfOpen: BreakerProvider = {
+      name: "half-open",
+      create: () => ({
+        state: "half-open",
+        admits: () => true,
+        enter: () => 0,
+        report: () => {},
+        [Symbol.dispose]: () => {},
+      }),
+    };
+    const balancer = balancerOver([slow.url, fast.url], { hedge: hedging({ delayMs: 1 }), breaker: halfOpen });
+    const recorder = new Recorder();
+    open(balancer).dispatch(GET, recorder);
+    await recorder.ended();
+    expect(counters(balancer, 0).requests).toBe(1);
+    later.resolve();
+    await idle(balancer);
+    expect(counters(balancer, 0)).toMatchObject({ successes: 1 });
+    expect(recorder.events.filter((event) => /^(start|headers|end)/.test(event))).toEqual([
+      "start",
+      "headers 200",
+      "end {}",
+    ]);
+    expect(recorder.bytes).toBe("quick".length);
   });
 });
 

@@ -32,9 +32,9 @@ export class DispatchCall {
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
   readonly limit: ByteLimit | undefined;
-  readonly #policy: CallPolicy;
   /** What has decided where it goes, if a router has. */
   readonly match: RouteMatch | undefined;
+  readonly #policy: CallPolicy;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
   readonly #body: DispatchBody;
@@ -121,7 +121,7 @@ export class DispatchCall {
     }
   }
 
-  /** An attempt has the answer, or what may be it. Not so if another one had it before: a rival in a hedge goes on. */
+  /** An attempt's answer goes to the caller, unless another's did before: a rival in a hedge may go on. */
   answer(attempt: DispatchAttempt, controller: Controller): boolean {
     if (this.#answered) return false;
     this.#answered = true;
