@@ -119,7 +119,8 @@ export class DispatchAttempt implements Handler {
   }
 
   onResponseStarted(): void {
-    if (this.#isHeard) this.#tell(() => this.#call.handler.onResponseStarted?.());
+    const { handler } = this.#call;
+    if (handler.onResponseStarted !== undefined && this.#isHeard) this.#tell(() => handler.onResponseStarted?.());
   }
 
   onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
@@ -173,7 +174,8 @@ export class DispatchAttempt implements Handler {
   }
 
   onRequestSent(): void {
-    if (this.#isHeard) this.#tell(() => this.#call.handler.onRequestSent?.());
+    const { handler } = this.#call;
+    if (handler.onRequestSent !== undefined && this.#isHeard) this.#tell(() => handler.onRequestSent?.());
   }
 
   // Small things

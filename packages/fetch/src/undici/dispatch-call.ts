@@ -13,6 +13,7 @@ import { DispatchAttempt } from "./dispatch-attempt.ts";
 import { DispatchBody } from "./dispatch-body.ts";
 import type { Controller, DispatchOptions, Handler } from "./handler.ts";
 import { givenHeader, withHeaders } from "./headers.ts";
+import { isSentOnce } from "./one-shot.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
 
@@ -37,7 +38,8 @@ export class DispatchCall {
   readonly #policy: CallPolicy;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
-  readonly #body: DispatchBody;
+  /** One that can be sent once; others stay among the options. */
+  readonly #body: DispatchBody | undefined;
   readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
@@ -46,8 +48,6 @@ export class DispatchCall {
   #announced = false;
   #answered = false;
   #done = false;
-  /** The body can be sent once, and was. */
-  #consumed = false;
 
   /**
    * @throws what a function for its Idempotency-Key throws; FairleadError `FAIRLEAD_ERR_LIMIT` if its body is known to be too
@@ -72,10 +72,10 @@ export class DispatchCall {
     refuseLongBody(this.limit, headers, options.body);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
-    this.#body = new DispatchBody(options.body, (error) => this.#end(error));
-    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
-    this.#options = { ...options, headers: sent ?? null, body: this.#body.value ?? null };
-    this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && this.#body.isReplayable;
+    const { body } = options;
+    this.#body = isSentOnce(body) ? new DispatchBody(body, (error) => this.#end(error)) : undefined;
+    this.#options = withKey(this.#body === undefined ? options : { ...options, body: this.#body.value }, key);
+    this.repeatable = this.#body === undefined && (options.idempotent ?? policy.isIdempotent(said, method, key));
   }
 
   /** Somebody else has a say on every answer, and is asked when the core asks. */
@@ -88,7 +88,7 @@ export class DispatchCall {
       ...callOptions<DispatchAttempt>(
         this.#said,
         this.repeatable,
-        !this.#body.isReplayable,
+        this.#body !== undefined,
         this.#abort.signal,
         (result) => this.#judge(result),
         (answer) => answer instanceof DispatchAttempt,
@@ -109,7 +109,7 @@ export class DispatchCall {
 
   /** The request of an attempt begins: the handler is told once. */
   announce(attempt: DispatchAttempt, controller: Controller, context: unknown): void {
-    this.#consumed = !this.#body.isReplayable;
+    if (this.#body !== undefined) this.#body.consumed = true;
     if (!this.#answered) this.#hear(attempt, controller);
     if (this.#announced) return;
     this.#announced = true;
@@ -154,7 +154,7 @@ export class DispatchCall {
   finish(): void {
     if (this.#done) return;
     this.#done = true;
-    this.#body.dispose();
+    this.#body?.dispose();
     this.#onDone();
   }
 
@@ -173,7 +173,7 @@ export class DispatchCall {
 
   #attempt(attempt: Attempt): Promise<DispatchAttempt> {
     return new Promise((resolve, reject) => {
-      if (this.#consumed) throw alreadyRead();
+      if (this.#body?.consumed === true) throw alreadyRead();
       const { route, pool } = this.#hopTo(attempt);
       const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
       attempt.markSent(false);
@@ -195,8 +195,14 @@ export class DispatchCall {
   #judge(result: AttemptResult): Report {
     if (!result.failed) return (result.value as DispatchAttempt).report;
     const report = judgeError(result);
-    return report.outcome === "unreached" && this.#consumed ? { ...report, outcome: "failure" } : report;
+    return report.outcome === "unreached" && this.#body?.consumed === true ? { ...report, outcome: "failure" } : report;
   }
+}
+
+function withKey(options: DispatchOptions, key: string | undefined): DispatchOptions {
+  return key === undefined
+    ? options
+    : { ...options, headers: withHeaders(options.headers, { [IDEMPOTENCY_KEY]: key }) };
 }
 
 function upgrades({ upgrade }: DispatchOptions): boolean {
