@@ -11,6 +11,7 @@ export {
   webSocketCheck,
 } from "@fairlead/core/node";
 export {
+  type BackendConnections,
   BalancedDispatcher,
   type BalancedDispatcherOptions,
   type BalancedRequest,

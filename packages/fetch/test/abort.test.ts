@@ -18,8 +18,8 @@ async function watched(
   onHead: Parameters<typeof rawServer>[0] = () => {},
 ): Promise<TestServer & { readonly asked: Promise<unknown> }> {
   const asked = Promise.withResolvers<void>();
-  const server = await rawServer((socket) => {
-    onHead(socket);
+  const server = await rawServer((socket, head) => {
+    onHead(socket, head);
     asked.resolve();
   });
   return { ...server, asked: asked.promise };

@@ -29,6 +29,10 @@ async function seenBy(node: string, undici: string): Promise<Record<string, unkn
       response.write("never ");
     } else echo(request, response, body);
   });
+  good.server.on("upgrade", (_request, socket) => {
+    socket.write("HTTP/1.1 101 Here\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+    socket.pipe(socket);
+  });
   const elsewhere = await httpServer();
   const child = fileURLToPath(new URL("./matrix/child.ts", import.meta.url));
   const { stdout } = await promisify(execFile)(
@@ -47,16 +51,19 @@ for (const node of nodes) {
         async () => {
           const seen = await seenBy(node.path, undici);
           const things = { method: "POST", url: "/things", body: "one" };
-          for (const way of ["transport", "dispatcher", "undici.fetch", "composed", "global"]) {
+          const routed = ["routed", "routed plainly", "routed dispatcher"];
+          for (const way of ["transport", "dispatcher", "undici.fetch", "composed", "global", ...routed]) {
+            const shown = routed.includes(way) ? "http://gateway/shop" : "http://orders";
             expect(seen).toMatchObject({
               [`${way} GET`]: {
-                shown: "http://orders/things?a=1",
+                shown: `${shown}/things?a=1`,
                 redirected: false,
                 url: "/things?a=1",
                 type: "application/json",
               },
               [`${way} POST`]: { ...things, status: 200 },
-              [`${way} redirect`]: { shown: "http://orders/after", redirected: true, url: "/after", status: 200 },
+              [`${way} stream`]: { ...things, body: "one two", status: 200 },
+              [`${way} redirect`]: { shown: `${shown}/after`, redirected: true, url: "/after", status: 200 },
               [`${way} gzip`]: { zipped: true },
               [`${way} abort`]: true,
               [`${way} in flight`]: 0,
@@ -64,6 +71,9 @@ for (const node of nodes) {
             });
           }
           expect(seen).toMatchObject({
+            upgrade: "hello",
+            close: { shown: "http://orders/things", status: 200, url: "/things" },
+            closed: "UND_ERR_DESTROYED",
             "request POST": { ...things, status: 200 },
             "request in flight": 0,
             "global elsewhere": { method: "POST", url: "/there", body: "one" },

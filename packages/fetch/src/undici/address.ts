@@ -21,7 +21,7 @@ export interface AddressedRequest {
 /**
  * Finds out where a request to `origin` goes.
  *
- * @throws TypeError if its path leads away from `origin`; FairleadError `FAIRLEAD_ERR_NO_ROUTE`
+ * @throws InvalidArgumentError (undici's) if its path leads away from `origin`; FairleadError `FAIRLEAD_ERR_NO_ROUTE`
  */
 export function addressRequest(
   destinations: Destinations,

@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
-import { judgeStatus, withLoad } from "../classify.ts";
+import { blameNobody, judgeStatus, withLoad } from "../classify.ts";
 import { BodyMeter } from "../request-bytes.ts";
 import { streamFailure } from "../response.ts";
 import type { Place, WaitingHandler } from "./connections/waiting-line.ts";
@@ -41,6 +41,7 @@ export class DispatchAttempt implements WaitingHandler {
   /** What came while the headers were held, in its order. */
   #kept: (() => void)[] = [];
   #drained = 0;
+  #handlerThrew = false;
   /** What the classifiers of the balancer see of the answer. */
   statusCode = 0;
   headers: IncomingHttpHeaders = {};
@@ -65,16 +66,18 @@ export class DispatchAttempt implements WaitingHandler {
 
   /** This is the answer: the caller gets what was held back. */
   deliver(): void {
-    if (this.#state !== "held") return;
+    const controller = this.#controller;
+    if (this.#state !== "held" || controller === undefined || !this.#call.answer(this, controller)) return;
     this.#state = "passing";
     const kept = this.#kept;
     this.#kept = [];
     try {
-      for (const event of kept) event();
-      if (!this.#call.controller.paused) this.#controller?.resume();
+      for (const event of kept) this.#tell(event);
+      if (!this.#call.controller.paused) controller.resume();
     } catch (error) {
-      // As undici does with handlers that throw.
-      this.#controller?.abort(error as Error);
+      // As undici does with handlers that throw; without effect if the answer has ended.
+      controller.abort(error as Error);
+      this.#call.fail(error as Error);
     }
   }
 
@@ -107,21 +110,25 @@ export class DispatchAttempt implements WaitingHandler {
     }
     this.#controller = controller;
     this.#attempt.markSent();
-    this.#call.controller.follow(controller);
-    this.#call.announce(context);
+    this.#call.announce(this, controller, context);
   }
 
-  onRequestUpgrade(_controller: Controller, statusCode: number, headers: IncomingHttpHeaders, socket: Duplex): void {
+  onRequestUpgrade(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, socket: Duplex): void {
     const release = this.#attempt.hold();
     socket.once("close", () => release());
+    this.#resolve(this);
+    if (!this.#call.answer(this, controller)) {
+      socket.destroy();
+      return;
+    }
     this.#state = "passing";
     this.#call.finish();
     this.#call.handler.onRequestUpgrade?.(this.#call.controller, statusCode, headers, socket);
-    this.#resolve(this);
   }
 
   onResponseStarted(): void {
-    if (this.#state !== "unwanted") this.#call.handler.onResponseStarted?.();
+    const { handler } = this.#call;
+    if (handler.onResponseStarted !== undefined && this.#isHeard) this.#tell(() => handler.onResponseStarted?.());
   }
 
   onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
@@ -129,7 +136,7 @@ export class DispatchAttempt implements WaitingHandler {
     const { handler, controller: stable } = this.#call;
     const pass = (): void => handler.onResponseStart?.(stable, statusCode, headers, statusText);
     if (statusCode < 200) {
-      pass();
+      if (this.#isHeard) this.#tell(pass);
       return;
     }
     showLogicalLocation(controller, statusCode, headers, this.#route, this.#call);
@@ -137,15 +144,15 @@ export class DispatchAttempt implements WaitingHandler {
     this.statusCode = statusCode;
     this.headers = headers;
     this.report = this.#judge(statusCode, headers);
-    if (this.#mayBeRepeated()) {
+    this.#resolve(this);
+    if (this.#mayBeRepeated() || !this.#call.answer(this, controller)) {
       this.#state = "held";
       this.#kept.push(pass);
       controller.pause();
     } else {
       this.#state = "passing";
-      pass();
+      this.#tell(pass);
     }
-    this.#resolve(this);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -155,16 +162,15 @@ export class DispatchAttempt implements WaitingHandler {
 
   onResponseEnd(_controller: Controller, trailers: IncomingHttpHeaders): void {
     this.#release?.();
-    this.#pass(() => {
-      this.#call.finish();
-      this.#call.handler.onResponseEnd?.(this.#call.controller, trailers);
-    });
+    this.#pass(() => this.#call.succeed(trailers));
   }
 
   onResponseError(controller: Controller | null, error: Error): void {
-    // An abort is the caller's doing.
-    this.#release?.(controller?.aborted === true ? undefined : streamFailure(error));
-    this.#pass(() => this.#call.fail(error));
+    // An abort is the caller's doing, and so is what its handler throws.
+    const isCallers = controller?.aborted === true || this.#handlerThrew;
+    this.#release?.(isCallers ? undefined : streamFailure(error));
+    if (this.#handlerThrew) this.#call.fail(error);
+    else this.#pass(() => this.#call.fail(error));
     // Without effect if there were headers.
     this.#reject(error);
   }
@@ -172,18 +178,34 @@ export class DispatchAttempt implements WaitingHandler {
   onBodySent(chunk: Buffer): void {
     const tooLong = this.#meter?.count(chunk);
     if (tooLong !== undefined) this.#controller?.abort(tooLong);
-    else if (this.#state !== "unwanted") this.#call.handler.onBodySent?.(chunk);
+    else if (this.#isHeard) this.#tell(() => this.#call.handler.onBodySent?.(chunk));
   }
 
   onRequestSent(): void {
-    if (this.#state !== "unwanted") this.#call.handler.onRequestSent?.();
+    const { handler } = this.#call;
+    if (handler.onRequestSent !== undefined && this.#isHeard) this.#tell(() => handler.onRequestSent?.());
   }
 
   // Small things
 
+  get #isHeard(): boolean {
+    return this.#state !== "unwanted" && this.#call.hears(this);
+  }
+
   #pass(event: () => void): void {
-    if (this.#state === "passing") event();
+    if (this.#state === "passing") this.#tell(event);
     else if (this.#state === "held") this.#kept.push(event);
+  }
+
+  /** undici ends the request of a handler that throws. */
+  #tell(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.#handlerThrew = true;
+      blameNobody(error);
+      throw error;
+    }
   }
 
   #drain(controller: Controller, bytes: number): void {

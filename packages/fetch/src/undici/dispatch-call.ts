@@ -1,15 +1,19 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Attempt, AttemptResult, Balancer, CallOptions, Report, RouteMatch } from "@fairlead/core";
+import { errors } from "undici";
 import { alreadyRead } from "../body.ts";
 import { type CallPolicy, callOptions } from "../call-policy.ts";
-import { judgeError } from "../classify.ts";
+import { blameNobody, judgeError } from "../classify.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import type { AddressedRequest } from "./address.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
-import type { DispatchOptions, Handler } from "./handler.ts";
+import { DispatchBody } from "./dispatch-body.ts";
+import type { Controller, DispatchOptions, Handler } from "./handler.ts";
 import { givenHeader, withHeaders } from "./headers.ts";
+import { isSentOnce } from "./one-shot.ts";
 import type { Route } from "./route.ts";
 import { StableController } from "./stable-controller.ts";
 
@@ -25,21 +29,25 @@ export class DispatchCall {
   readonly handler: Handler;
   /** What the caller takes for the origin. */
   readonly origin: string;
-  readonly controller: StableController = new StableController((reason) => this.#abortedByCaller(reason));
+  readonly controller: StableController = new StableController((reason) => this.#end(reason));
   /** Whether an attempt that may have been processed can be made again. */
   readonly repeatable: boolean;
   readonly limit: ByteLimit | undefined;
-  readonly #policy: CallPolicy;
+  /** What has decided where it goes, if a router has. */
   readonly match: RouteMatch | undefined;
+  readonly #policy: CallPolicy;
   readonly #said: FairleadInit | undefined;
   readonly #options: DispatchOptions;
+  /** One that can be sent once; others stay among the options. */
+  readonly #body: DispatchBody | undefined;
   readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
+  /** The attempt that the caller hears of: the newest, until one answers. */
+  #heard: DispatchAttempt | undefined = undefined;
   #announced = false;
+  #answered = false;
   #done = false;
-  /** The body can be sent once, and was. */
-  #consumed = false;
 
   /**
    * @throws what a function for its Idempotency-Key throws; FairleadError `FAIRLEAD_ERR_LIMIT` if its body is known to be too
@@ -59,14 +67,15 @@ export class DispatchCall {
     this.handler = handler;
     this.#hopTo = hopTo;
     this.#onDone = onDone;
-    const { method, body, headers } = options;
+    const { method, headers } = options;
     this.limit = byteLimit(balancer, said?.maxRequestBytes);
-    refuseLongBody(this.limit, headers, body);
+    refuseLongBody(this.limit, headers, options.body);
     const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     this.#said = said;
-    this.#options =
-      key === undefined ? options : { ...options, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
-    this.repeatable = (options.idempotent ?? policy.isIdempotent(said, method, key)) && isReplayable(body);
+    const { body } = options;
+    this.#body = isSentOnce(body) ? new DispatchBody(body, (error) => this.#end(error)) : undefined;
+    this.#options = withKey(this.#body === undefined ? options : { ...options, body: this.#body.value }, key);
+    this.repeatable = this.#body === undefined && (options.idempotent ?? policy.isIdempotent(said, method, key));
   }
 
   /** For the backend. */
@@ -84,7 +93,7 @@ export class DispatchCall {
       ...callOptions<DispatchAttempt>(
         this.#said,
         this.repeatable,
-        !isReplayable(this.#options.body),
+        this.#body !== undefined,
         this.#abort.signal,
         (result) => this.#judge(result),
         (answer) => answer instanceof DispatchAttempt,
@@ -103,12 +112,41 @@ export class DispatchCall {
     );
   }
 
-  /** The request begins: the handler is told once. */
-  announce(context: unknown): void {
-    this.#consumed = !isReplayable(this.#options.body);
+  /** The request of an attempt begins: the handler is told once. */
+  announce(attempt: DispatchAttempt, controller: Controller, context: unknown): void {
+    if (this.#body !== undefined) this.#body.consumed = true;
+    if (!this.#answered) this.#hear(attempt, controller);
     if (this.#announced) return;
     this.#announced = true;
-    this.handler.onRequestStart?.(this.controller, context);
+    try {
+      this.handler.onRequestStart?.(this.controller, context);
+    } catch (error) {
+      blameNobody(error);
+      throw error;
+    }
+  }
+
+  /** An attempt's answer goes to the caller, unless another's did before: a rival in a hedge may go on. */
+  answer(attempt: DispatchAttempt, controller: Controller): boolean {
+    if (this.#answered) return false;
+    this.#answered = true;
+    this.#hear(attempt, controller);
+    return true;
+  }
+
+  hears(attempt: DispatchAttempt): boolean {
+    return this.#heard === attempt;
+  }
+
+  /** The answer has ended. */
+  succeed(trailers: IncomingHttpHeaders): void {
+    this.finish();
+    try {
+      this.handler.onResponseEnd?.(this.controller, trailers);
+    } catch (error) {
+      // As undici does.
+      this.handler.onResponseError?.(this.controller, error as Error);
+    }
   }
 
   /** Ends the call with an error, unless it has ended. */
@@ -121,18 +159,26 @@ export class DispatchCall {
   finish(): void {
     if (this.#done) return;
     this.#done = true;
+    this.#body?.dispose();
     this.#onDone();
   }
 
-  #abortedByCaller(reason: Error): void {
+  #hear(attempt: DispatchAttempt, controller: Controller): void {
+    this.#heard = attempt;
+    this.controller.follow(controller);
+  }
+
+  /** The caller has enough, or its body has failed. */
+  #end(given: Error | undefined): void {
     if (this.#done) return;
+    const reason = given ?? new errors.RequestAbortedError();
     this.#abort.abort(reason);
     this.fail(reason);
   }
 
   #attempt(attempt: Attempt): Promise<DispatchAttempt> {
     return new Promise((resolve, reject) => {
-      if (this.#consumed) throw alreadyRead();
+      if (this.#body?.consumed === true) throw alreadyRead();
       const { route, pool } = this.#hopTo(attempt);
       const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
       attempt.markSent(false);
@@ -154,13 +200,14 @@ export class DispatchCall {
   #judge(result: AttemptResult): Report {
     if (!result.failed) return (result.value as DispatchAttempt).report;
     const report = judgeError(result);
-    return report.outcome === "unreached" && this.#consumed ? { ...report, outcome: "failure" } : report;
+    return report.outcome === "unreached" && this.#body?.consumed === true ? { ...report, outcome: "failure" } : report;
   }
 }
 
-/** What a dispatcher is given is often a stream already: what else there is can be sent again. */
-function isReplayable(body: unknown): boolean {
-  return body === null || body === undefined || typeof body === "string" || body instanceof Uint8Array;
+function withKey(options: DispatchOptions, key: string | undefined): DispatchOptions {
+  return key === undefined
+    ? options
+    : { ...options, headers: withHeaders(options.headers, { [IDEMPOTENCY_KEY]: key }) };
 }
 
 function upgrades({ upgrade }: DispatchOptions): boolean {

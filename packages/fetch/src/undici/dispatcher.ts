@@ -6,9 +6,12 @@ import { type ClientOptions, checkClientOptions } from "../options.ts";
 import { type AddressedRequest, addressRequest } from "./address.ts";
 import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { DispatchCall } from "./dispatch-call.ts";
-import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
+import { type DispatchOptions, type Handler, type LegacyHandler, normalise, ownOptions, refuse } from "./handler.ts";
+import { Lifetime } from "./lifetime.ts";
 import { ourOrigin } from "./origin.ts";
-import { poolsOf } from "./pools.ts";
+import { type BackendConnections, TargetPools } from "./target-pools.ts";
+
+type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 
 /** What holds for all its calls, and: */
 export interface BalancedDispatcherOptions extends ClientOptions {
@@ -37,10 +40,9 @@ export class BalancedDispatcher extends Dispatcher {
   readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
   readonly #passThrough: Dispatcher;
-  readonly #pool: PoolOptions | undefined;
-  readonly #calls = new Set<DispatchCall>();
-  #closed: Error | undefined = undefined;
-  #idle: (() => void)[] = [];
+  readonly #pools: TargetPools;
+  /** No `#`: `compose` wraps dispatchers in a Proxy, by which those can't be read. */
+  private readonly lifetime = new Lifetime();
 
   /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` */
   constructor(target: Target, options: BalancedDispatcherOptions = {}) {
@@ -51,30 +53,56 @@ export class BalancedDispatcher extends Dispatcher {
     this.#destinations = new Destinations(target, origin);
     this.#policy = new CallPolicy(calls);
     this.#passThrough = passThrough ?? getGlobalDispatcher();
-    this.#pool = pool;
+    this.#pools = new TargetPools(target, pool);
   }
 
+  /** `true` after `close()` or `destroy()`. */
+  get closed(): boolean {
+    return this.lifetime.closed;
+  }
+
+  /** `true` after `destroy()`, and when the last request after `close()` has ended. */
+  get destroyed(): boolean {
+    return this.lifetime.destroyed;
+  }
+
+  /** The connections, one record per backend that was called: what its pool counts, whoever uses it. */
+  get stats(): readonly BackendConnections[] {
+    return this.#pools.stats;
+  }
+
+  /** Begins a request. `false` only if it is refused; requests that wait do so at the pools, and there is no `drain` event. */
   override dispatch(options: DispatchOptions, handler: Handler | LegacyHandler): boolean {
     const inner = normalise(handler);
-    // A tunnel is to somewhere else by its nature.
-    const origin = options.method === "CONNECT" ? undefined : ourOrigin(this.#destinations, options.origin);
-    if (origin === undefined) return this.#passThrough.dispatch(options, inner);
     try {
-      if (this.#closed !== undefined) throw this.#closed;
-      this.#start(addressRequest(this.#destinations, this.#policy, origin, options), inner);
+      const own = ownOptions(options);
+      this.lifetime.refuseIfOver();
+      // A tunnel is to somewhere else by its nature.
+      const origin = own.method === "CONNECT" ? undefined : ourOrigin(this.#destinations, own.origin);
+      if (origin !== undefined) this.#start(addressRequest(this.#destinations, this.#policy, origin, own), inner);
+      else this.#passThrough.dispatch(own, inner);
+      return true;
     } catch (error) {
-      inner.onResponseError?.(null as never, error as Error);
+      return refuse(inner, error);
     }
-    return true;
+  }
+
+  /** Handlers are made those of undici 8 first: its interceptors don't know what the `fetch` of Node 22 and 24 hands over. */
+  override compose(interceptors: Interceptor[]): Dispatcher.ComposedDispatcher;
+  override compose(...interceptors: Interceptor[]): Dispatcher.ComposedDispatcher;
+  override compose(...interceptors: (Interceptor | Interceptor[])[]): Dispatcher.ComposedDispatcher {
+    // undici counts the parameters: there must be two.
+    return super.compose(...interceptors.flat(), (dispatch) => (options, handler) => {
+      return dispatch(options, normalise(handler));
+    });
   }
 
   /** Refuses further requests, and waits for those under way. */
   override close(): Promise<void>;
   override close(callback: () => void): void;
   override close(callback?: () => void): Promise<void> | void {
-    this.#closed ??= new errors.ClientClosedError();
-    if (callback !== undefined) this.#whenIdle(callback);
-    else return new Promise((resolve) => this.#whenIdle(resolve));
+    if (callback === undefined) return new Promise((resolve) => this.lifetime.close(resolve));
+    this.lifetime.close(callback);
   }
 
   /** Refuses further requests, and ends those under way with `error`. */
@@ -84,13 +112,9 @@ export class BalancedDispatcher extends Dispatcher {
   override destroy(error: Error | null, callback: () => void): void;
   override destroy(error?: Error | (() => void) | null, callback?: () => void): Promise<void> | void {
     const reason = error instanceof Error ? error : new errors.ClientDestroyedError();
-    this.#closed = reason;
-    for (const call of this.#calls) call.controller.abort(reason);
-    return typeof error === "function"
-      ? this.close(error)
-      : callback === undefined
-        ? this.close()
-        : this.close(callback);
+    const done = typeof error === "function" ? error : callback;
+    if (done === undefined) return new Promise((resolve) => this.lifetime.destroy(reason, resolve));
+    this.lifetime.destroy(reason, done);
   }
 
   #start(request: AddressedRequest, handler: Handler): void {
@@ -98,23 +122,9 @@ export class BalancedDispatcher extends Dispatcher {
       this.#policy,
       request,
       handler,
-      ({ balancer, backend }) => poolsOf(balancer, this.#pool).of(backend),
-      () => this.#done(call),
+      (attempt) => this.#pools.of(attempt),
+      () => this.lifetime.ended(call),
     );
-    this.#calls.add(call);
-    call.start();
-  }
-
-  #whenIdle(callback: () => void): void {
-    if (this.#calls.size === 0) queueMicrotask(callback);
-    else this.#idle.push(callback);
-  }
-
-  #done(call: DispatchCall): void {
-    this.#calls.delete(call);
-    if (this.#calls.size > 0) return;
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const callback of idle) callback();
+    this.lifetime.start(call);
   }
 }

@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Attempt, Report } from "@fairlead/core";
+import { blameNobody } from "../classify.ts";
 import { streamFailure } from "../response.ts";
 import type { Place, WaitingHandler } from "./connections/waiting-line.ts";
 import type { Controller, Handler } from "./handler.ts";
@@ -65,7 +66,12 @@ export class Exchange implements WaitingHandler {
 
   onResponseStart(controller: Controller, statusCode: number, headers: IncomingHttpHeaders, statusText?: string): void {
     if (statusCode >= 200) this.#release = this.#attempt.hold();
-    this.handler.onResponseStart?.(controller, statusCode, headers, statusText);
+    try {
+      this.handler.onResponseStart?.(controller, statusCode, headers, statusText);
+    } catch (error) {
+      blameNobody(error);
+      throw error;
+    }
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

@@ -1,9 +1,9 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Attempt } from "@fairlead/core";
-import type { Pool } from "undici";
 import { Exchange } from "./exchange.ts";
 import { type Controller, type DispatchOptions, type Handler, toRaw } from "./handler.ts";
+import type { BackendPool } from "./pools.ts";
 
 const NO_HANDLER: Handler = {};
 
@@ -31,7 +31,7 @@ export class ForwardExchange extends Exchange {
     attempt.onAbort(this);
   }
 
-  send(pool: Pool, options: DispatchOptions): Promise<Response> {
+  send(pool: BackendPool["pool"], options: DispatchOptions): Promise<Response> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

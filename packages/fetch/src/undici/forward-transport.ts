@@ -1,14 +1,14 @@
 import type { Attempt } from "@fairlead/core";
-import type { Pool } from "undici";
 import type { Destination } from "../destination.ts";
 import type { Transport, TransportInit } from "../transport.ts";
+import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { ForwardExchange } from "./forward-exchange.ts";
 import type { DispatchOptions } from "./handler.ts";
 import { poolsOf } from "./pools.ts";
 
 export interface ForwardTransportOptions {
   /** Options of the connection pools; the first given for a balancer count. */
-  readonly pool?: Pool.Options | undefined;
+  readonly pool?: PoolOptions | undefined;
 }
 
 /**
@@ -17,6 +17,7 @@ export interface ForwardTransportOptions {
  * other origins: it is none for `createFetch`.
  */
 export function forwardTransport({ pool }: ForwardTransportOptions = {}): Transport {
+  checkPoolOptions("forwardTransport", pool);
   const send = (
     _url: string,
     { method = "GET", headers, body }: TransportInit,

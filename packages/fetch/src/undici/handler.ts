@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, errors } from "undici";
 
 export type Handler = Dispatcher.DispatchHandler;
 export type Controller = Dispatcher.DispatchController;
@@ -22,11 +22,37 @@ export interface LegacyHandler {
   onRequestSent?(): void;
 }
 
-/** A handler of either generation, as one of undici 8's. */
+/**
+ * A handler of either generation, as one of undici 8's.
+ *
+ * @throws InvalidArgumentError (undici's) if it is none
+ */
 export function normalise(handler: Handler | LegacyHandler): Handler {
+  if (typeof handler !== "object" || handler === null)
+    throw new errors.InvalidArgumentError("handler must be an object");
   return "onRequestStart" in handler && typeof handler.onRequestStart === "function"
     ? handler
     : new LegacyAdapter(handler);
+}
+
+/**
+ * A request's options without the dispatcher they were meant for: undici 7 leaves it in, and the pools of undici 8 refuse
+ * that.
+ *
+ * @throws InvalidArgumentError (undici's) if these are no options
+ */
+export function ownOptions(options: DispatchOptions & { readonly dispatcher?: unknown }): DispatchOptions {
+  if (typeof options !== "object" || options === null) throw new errors.InvalidArgumentError("opts must be an object.");
+  if (options.dispatcher === undefined) return options;
+  const { dispatcher: _, ...own } = options;
+  return own;
+}
+
+/** Tells a handler that its request can't begin; it is thrown at one that doesn't listen. Returns what `dispatch` does. */
+export function refuse(handler: Handler, error: unknown): false {
+  if (handler.onResponseError === undefined) throw error;
+  handler.onResponseError(null as never, error as Error);
+  return false;
 }
 
 /**

@@ -6,4 +6,5 @@ export { type ForwardTransportOptions, forwardTransport } from "./forward-transp
 export { type BalanceOptions, balance } from "./interceptor.ts";
 export { connectionStats } from "./pools.ts";
 export { type BalancedRequest, type BalancedRequestOptions, createRequest, type RequestOptions } from "./request.ts";
+export type { BackendConnections } from "./target-pools.ts";
 export { type UndiciTransportOptions, undiciTransport } from "./transport.ts";

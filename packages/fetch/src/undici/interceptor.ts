@@ -5,7 +5,7 @@ import { Destinations } from "../destination.ts";
 import { type ClientOptions, checkClientOptions } from "../options.ts";
 import { addressRequest } from "./address.ts";
 import { DispatchCall, type Hop } from "./dispatch-call.ts";
-import { type DispatchOptions, type Handler, type LegacyHandler, normalise } from "./handler.ts";
+import { type DispatchOptions, type Handler, type LegacyHandler, normalise, ownOptions, refuse } from "./handler.ts";
 import { ourOrigin } from "./origin.ts";
 import { Route } from "./route.ts";
 
@@ -40,15 +40,16 @@ export function balance(target: Target, options: BalanceOptions = {}): Dispatche
     // undici counts the parameters: there must be two.
     return (request: DispatchOptions, handler: Handler | LegacyHandler): boolean => {
       const inner = normalise(handler);
-      const origin = request.method === "CONNECT" ? undefined : ourOrigin(destinations, request.origin);
-      if (origin === undefined) return dispatch(request, inner);
       try {
-        const addressed = addressRequest(destinations, policy, origin, request);
+        const own = ownOptions(request);
+        const origin = own.method === "CONNECT" ? undefined : ourOrigin(destinations, own.origin);
+        if (origin === undefined) return dispatch(own, inner);
+        const addressed = addressRequest(destinations, policy, origin, own);
         new DispatchCall(policy, addressed, inner, hopTo, () => {}).start();
+        return true;
       } catch (error) {
-        inner.onResponseError?.(null as never, error as Error);
+        return refuse(inner, error);
       }
-      return true;
     };
   };
 }

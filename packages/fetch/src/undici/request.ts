@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
 import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
 import { type Dispatcher, request as plainRequest } from "undici";
-import { isOneShot, OneShotBody } from "../body.ts";
+import { OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "../classify.ts";
 import { Destinations } from "../destination.ts";
@@ -14,11 +14,12 @@ import { hostOf, Routable } from "../routable.ts";
 import { logicalUrl } from "../target.ts";
 import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
+import { isSentOnce } from "./one-shot.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
-import { poolsOf } from "./pools.ts";
 import { RequestExchange } from "./request-exchange.ts";
 import { isClean } from "./route.ts";
-import { abortSignalOf } from "./signal.ts";
+import { EmitterSignal, isEmitter } from "./signal.ts";
+import { TargetPools } from "./target-pools.ts";
 
 /** What undici's `request` takes, and what fairlead is told of this one call. */
 export type BalancedRequestOptions<TOpaque = null> = Omit<
@@ -58,19 +59,25 @@ export function createRequest(target: Target, options: RequestOptions = {}): Bal
   checkClientOptions("createRequest", options, ["pool"]);
   const { pool, ...calls } = options;
   checkPoolOptions("createRequest", pool);
-  const client = new RequestClient(new Destinations(target), pool, new CallPolicy(calls));
+  const client = new RequestClient(new Destinations(target), new TargetPools(target, pool), new CallPolicy(calls));
   return ((url, own) => client.request(url, own)) as BalancedRequest;
 }
 
 class RequestClient {
   readonly #destinations: Destinations;
-  readonly #pool: PoolOptions | undefined;
+  readonly #pools: TargetPools;
   readonly #policy: CallPolicy;
+  /** Somebody has to see each request. */
+  readonly #looks: boolean;
+  /** For most calls: one closure less for each. */
+  readonly #judge: (result: AttemptResult) => Report;
 
-  constructor(destinations: Destinations, pool: PoolOptions | undefined, policy: CallPolicy) {
+  constructor(destinations: Destinations, pools: TargetPools, policy: CallPolicy) {
     this.#destinations = destinations;
-    this.#pool = pool;
+    this.#pools = pools;
     this.#policy = policy;
+    this.#looks = destinations.balancer === undefined || policy.looks;
+    this.#judge = (result) => judge(result, undefined, destinations.balancer as Balancer);
   }
 
   request(url: string | URL | UrlObject, options: Options = NO_OPTIONS): Promise<Data> {
@@ -86,76 +93,73 @@ class RequestClient {
   }
 
   #call(origin: string, path: string, own: Options): Promise<Data> {
-    const { body, fairlead } = own;
+    const { fairlead } = own;
     if (fairlead !== undefined) checkInit(fairlead);
     const method = methodOf(own);
     const headers = lastingHeaders(own.headers);
-    const asked = this.#looks
-      ? new Routable(method, hostOf(origin), path, (name) => givenHeader(headers, name))
-      : undefined;
+    const asked = this.#looks ? routable(method, origin, path, headers) : undefined;
     const match = asked && this.#destinations.match(asked);
-    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
     const said = this.#policy.of(fairlead, match, asked);
-    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
-    const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
-    const limit = byteLimit(balancer, said?.maxRequestBytes);
-    refuseLongBody(limit, headers, body);
-    const outgoing: OutgoingRequest = {
-      path: match?.path ?? path,
-      method,
-      options: sent === own.headers ? own : { ...own, headers: sent ?? null },
-      propagate: said?.propagate === true,
-      oneShot: oneShotOf(body),
-      limit,
-    };
-    return this.#run(outgoing, match ?? balancer, balancer, said, this.#policy.isIdempotent(said, method, key));
+    return this.#send(match?.path ?? path, method, headers, own, match, said);
   }
 
-  #run(
-    outgoing: OutgoingRequest,
-    caller: Pick<RouteMatch, "call">,
-    balancer: Balancer,
+  #send(
+    path: string,
+    method: Dispatcher.HttpMethod,
+    headers: Options["headers"],
+    own: Options,
+    match: RouteMatch | undefined,
     said: FairleadInit | undefined,
-    isIdempotent: boolean,
   ): Promise<Data> {
-    const { oneShot, options } = outgoing;
-    const answer = caller.call<Data>(
-      (attempt) => this.#attempt(attempt, outgoing),
-      callOptions<Data>(
-        said,
-        oneShot === undefined && isIdempotent,
-        oneShot !== undefined,
-        abortSignalOf(options.signal),
-        (result) => judge(result, oneShot, balancer),
-        isData,
-        discard,
-      ),
-      (attempt) => this.#attempt(attempt, unheard(outgoing)),
+    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
+    const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
+    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const limit = byteLimit(balancer, said?.maxRequestBytes);
+    refuseLongBody(limit, headers, own.body);
+    const oneShot = oneShotOf(own.body);
+    const options = withKey(own, headers, key);
+    const propagate = said?.propagate === true;
+    const run = (attempt: Attempt): Promise<Data> =>
+      this.#attempt(attempt, path, method, options, propagate, oneShot, limit);
+    const callIs = callOptions<Data>(
+      said,
+      oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      oneShot !== undefined,
+      emitter === undefined ? signalOf(own) : emitter.signal,
+      oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
+      isData,
+      discard,
     );
+    const mirror = (attempt: Attempt): Promise<Data> =>
+      this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit);
+    const answer = match === undefined ? balancer.call(run, callIs) : match.call(run, callIs, mirror);
+    emitter?.stopAfter(answer);
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
   }
 
-  #attempt(attempt: Attempt, { path, method, options, propagate, oneShot, limit }: OutgoingRequest): Promise<Data> {
-    const { backend, balancer, remainingMs } = attempt;
-    const { route, pool } = poolsOf(balancer, this.#pool).of(backend);
+  #attempt(
+    attempt: Attempt,
+    path: string,
+    method: Dispatcher.HttpMethod,
+    options: Options,
+    propagate: boolean,
+    oneShot: OneShot | undefined,
+    limit: ByteLimit | undefined,
+  ): Promise<Data> {
+    const { route, pool } = this.#pools.of(attempt);
     // Aborts come through the attempt: a signal of undici's own would cost a microsecond.
     const sent = route.address<Options & { method: Dispatcher.HttpMethod }>(
       { ...options, method, signal: null },
       path,
-      balancer.settings.bodyIdleTimeoutMs,
-      remainingMs,
+      attempt.balancer.settings.bodyIdleTimeoutMs,
+      attempt.remainingMs,
     );
     if (propagate) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
     if (oneShot !== undefined) sent.body = oneShot.open() as Readable;
     const stream = oneShot instanceof OneShotReadable ? oneShot : undefined;
     const meter = limit === undefined ? undefined : new BodyMeter(limit);
     return new RequestExchange(attempt, pool, sent, stream, meter).send();
-  }
-
-  /** Somebody has to see each request. */
-  get #looks(): boolean {
-    return this.#destinations.balancer === undefined || this.#policy.looks;
   }
 }
 
@@ -164,21 +168,25 @@ function methodOf({ method, body }: Options): Dispatcher.HttpMethod {
   return method ?? (body === undefined || body === null ? "GET" : "PUT");
 }
 
-type OneShot = OneShotBody | OneShotReadable;
-
-/** A request in undici's terms, to be sent as often as it takes. */
-interface OutgoingRequest {
-  readonly path: string;
-  readonly method: Dispatcher.HttpMethod;
-  readonly options: Options;
-  readonly propagate: boolean;
-  readonly oneShot: OneShot | undefined;
-  readonly limit: ByteLimit | undefined;
+/** With the headers in a form that lasts, and the call's Idempotency-Key among them. */
+function withKey(own: Options, headers: Options["headers"], key: string | undefined): Options {
+  if (key !== undefined) return { ...own, headers: withHeaders(headers, { [IDEMPOTENCY_KEY]: key }) };
+  return headers === own.headers ? own : { ...own, headers: headers ?? null };
 }
 
-/** The same request, of which the caller is told nothing. */
-function unheard({ options, ...rest }: OutgoingRequest): OutgoingRequest {
-  return { ...rest, options: { ...options, onInfo: () => {} } };
+function signalOf({ signal }: Options): AbortSignal | undefined {
+  return (signal ?? undefined) as AbortSignal | undefined;
+}
+
+type OneShot = OneShotBody | OneShotReadable;
+
+function routable(method: string, origin: string, path: string, headers: Options["headers"]): Routable {
+  return new Routable(method, hostOf(origin), path, (name) => givenHeader(headers, name));
+}
+
+/** For a request of which the caller is told nothing. */
+function unheard(options: Options): Options {
+  return { ...options, onInfo: () => {} };
 }
 
 function judge(result: AttemptResult, oneShot: OneShot | undefined, balancer: Balancer): Report {
@@ -202,12 +210,7 @@ function elsewhere(url: string | URL | UrlObject, { ...options }: Options): Prom
 
 function oneShotOf(body: unknown): OneShot | undefined {
   if (body instanceof Readable) return new OneShotReadable(body);
-  return isOneShot(body) || isIterator(body) ? new OneShotBody(body) : undefined;
-}
-
-/** Generators and other iterators are used up by the first who reads them; lists and forms are not. */
-function isIterator(body: unknown): body is Iterable<unknown> {
-  return typeof body === "object" && body !== null && Symbol.iterator in body && "next" in body;
+  return isSentOnce(body) ? new OneShotBody(body) : undefined;
 }
 
 function isUrl(url: string | URL | UrlObject): url is string | URL {

@@ -1,4 +1,5 @@
 import type { Backend, BackendSpec } from "@fairlead/core";
+import { errors } from "undici";
 import { httpUrl } from "../target.ts";
 import type { DispatchOptions } from "./handler.ts";
 
@@ -25,11 +26,13 @@ export function isClean(path: string): boolean {
 /**
  * A path as a URL on `origin` has it.
  *
- * @throws TypeError if it leads away from `origin`
+ * @throws InvalidArgumentError (undici's) if it is none, or leads away from `origin`
  */
 export function cleanPath(path: string, origin: string): string {
+  if (typeof path !== "string") throw new errors.InvalidArgumentError("path must be a string");
   if (isClean(path)) return path;
-  if (!path.startsWith("/")) throw new TypeError(`a path must begin with a slash: ${JSON.stringify(path)}`);
+  if (!path.startsWith("/"))
+    throw new errors.InvalidArgumentError(`path must start with a slash: ${JSON.stringify(path)}`);
   const { pathname, search } = new URL(origin + path);
   return pathname + search;
 }

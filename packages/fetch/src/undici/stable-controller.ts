@@ -52,7 +52,16 @@ export class StableController implements Controller {
     return this.#current?.rawHeaders ?? null;
   }
 
+  /** Interceptors that change an answer write here. */
+  set rawHeaders(headers: NonNullable<Controller["rawHeaders"]> | null) {
+    if (this.#current !== undefined) this.#current.rawHeaders = headers;
+  }
+
   get rawTrailers(): NonNullable<Controller["rawTrailers"]> | null {
     return this.#current?.rawTrailers ?? null;
+  }
+
+  set rawTrailers(trailers: NonNullable<Controller["rawTrailers"]> | null) {
+    if (this.#current !== undefined) this.#current.rawTrailers = trailers;
   }
 }

@@ -126,7 +126,7 @@ test("that of a route goes before the client's, and sees the client", async () =
       return idOf(second);
     },
   });
-  const send = forwarding(shopRouter(balancer, { affinity }), { affinity: plainCookie({ find: () => idOf(first) }) });
+  const send = forwarding(shopRouter(balancer, affinity), { affinity: plainCookie({ find: () => idOf(first) }) });
   expect(await (await send("/shop/a?b=1")).text()).toBe("1");
   expect(asked).toEqual([
     { method: "GET", host: "shop.example.com", path: "/shop/a", search: "?b=1", clientIp: "192.0.2.7" },

@@ -1,4 +1,4 @@
-import type { Affinity, Balancer, RouteMatch, Router, SessionAffinity } from "@fairlead/core";
+import { type Affinity, type Balancer, createRouter, type Router, type SessionAffinity } from "@fairlead/core";
 import type { ClientInfo, ForwardOptions, Transport } from "../../src/index.ts";
 import { createForward } from "../../src/index.ts";
 import { forwardTransport, undiciTransport } from "../../src/undici/index.ts";
@@ -22,29 +22,11 @@ export function forwarding(balancer: Balancer | Router, options: ForwardOptions 
 }
 
 /** A router with one route: paths below `/shop`, which backends serve without it. */
-export function shopRouter(
-  balancer: Balancer,
-  options: { readonly affinity?: Affinity; readonly match?: Partial<RouteMatch> } = {},
-): Router {
-  return {
+export function shopRouter(balancer: Balancer, affinity?: Affinity): Router {
+  return createRouter({
     name: "edge",
-    origin: "http://edge",
-    balancers: [balancer],
-    serves: () => true,
-    route: ({ path, search }) =>
-      path.startsWith("/shop/")
-        ? {
-            route: "shop",
-            balancer,
-            path: path.slice("/shop".length) + search,
-            options: undefined,
-            affinity: options.affinity,
-            logicalPath: (own) => `/shop${own}`,
-            call: (run, callOptions) => balancer.call(run, callOptions),
-            ...options.match,
-          }
-        : undefined,
-  };
+    routes: [{ name: "shop", path: "/shop", rewritePath: "/", to: balancer, affinity }],
+  });
 }
 
 /** The id of the backend in a cookie, as it is: enough to see what is asked and told. */

@@ -20,6 +20,7 @@ export interface TestServer {
   /** Requests whose head has come, by their first line, such as "POST /x". */
   readonly received: string[];
   readonly sockets: Set<Socket>;
+  readonly server: Server;
   close(): void;
 }
 
@@ -52,7 +53,8 @@ export async function listen(
     for (const socket of sockets) socket.destroy();
   };
   open.push(close);
-  return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, port, received, sockets, close };
+  const address = host.includes(":") ? `[${host}]` : host;
+  return { url: `${scheme}://${address}:${port}`, port, received, sockets, server, close };
 }
 
 export interface Received {
@@ -103,7 +105,7 @@ export function echo(request: IncomingMessage, response: ServerResponse, body: s
 }
 
 /** A server that speaks what `onHead` says once a request's head has come. */
-export async function rawServer(onHead: (socket: Socket) => void): Promise<TestServer> {
+export async function rawServer(onHead: (socket: Socket, head: string) => void): Promise<TestServer> {
   const received: string[] = [];
   const server = createNetServer((socket) => {
     let text = "";
@@ -112,8 +114,9 @@ export async function rawServer(onHead: (socket: Socket) => void): Promise<TestS
       const end = text.indexOf("\r\n\r\n");
       if (end < 0) return;
       received.push(text.slice(0, text.indexOf(" HTTP/")));
+      const head = text.slice(0, end);
       text = "";
-      onHead(socket);
+      onHead(socket, head);
     });
   });
   return listen(server, received);
