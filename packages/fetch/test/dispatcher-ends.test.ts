@@ -72,11 +72,11 @@ describe("stats", () => {
     const socket = await asked.promise;
     const backend = new URL(server.url).host;
     expect(dispatcher.stats).toMatchObject([
-      { upstream: "orders", backend, connected: 1, free: 0, pending: 0, running: 1, size: 1 },
+      { upstream: "orders", backend, connected: 1, free: 0, pending: 0, running: 1, queued: 0 },
     ]);
     socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     await (await answer).body.text();
-    await vi.waitFor(() => expect(dispatcher.stats).toMatchObject([{ connected: 1, running: 0, size: 0 }]));
+    await vi.waitFor(() => expect(dispatcher.stats).toMatchObject([{ connected: 1, running: 0, queued: 0 }]));
     expect(JSON.parse(JSON.stringify(dispatcher.stats))).toMatchObject([{ upstream: "orders", backend }]);
   });
 });
