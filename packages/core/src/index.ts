@@ -2,6 +2,8 @@
 
 // Sessions.
 export type { Affinity, KeyAffinity, SessionAffinity } from "./affinity/affinity.ts";
+export { type ClientIpAffinityOptions, clientIpAffinity } from "./affinity/client-ip-affinity.ts";
+export { cookieValueAffinity, headerAffinity, keyAffinity } from "./affinity/key-affinity.ts";
 export type {
   AdminState,
   Backend,

@@ -93,7 +93,7 @@ class RequestClient {
       : undefined;
     const match = asked && this.#destinations.match(asked);
     const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
-    const said = this.#policy.of(fairlead, match, asked);
+    const said = this.#policy.of(fairlead, match, asked, balancer);
     const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     const sent = key === undefined ? headers : withHeaders(headers, { [IDEMPOTENCY_KEY]: key });
     const limit = byteLimit(balancer, said?.maxRequestBytes);
