@@ -1,11 +1,4 @@
-import {
-  clientIpAffinity,
-  cookieValueAffinity,
-  headerAffinity,
-  type KeyAffinity,
-  keyAffinity,
-  type RoutableRequest,
-} from "@fairlead/core";
+import { clientIpAffinity, headerAffinity, type KeyAffinity, keyAffinity, type RoutableRequest } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
 
 function request(headers: Record<string, string> = {}, clientIp?: string): RoutableRequest {
@@ -14,7 +7,6 @@ function request(headers: Record<string, string> = {}, clientIp?: string): Routa
 
 test.each<[KeyAffinity, string]>([
   [headerAffinity("X-Session"), "header x-session"],
-  [cookieValueAffinity("SID"), "cookie SID"],
   [clientIpAffinity(), "client ip"],
   [keyAffinity(() => "x"), "key"],
 ])("%o says what it goes by", ({ kind, name }, expected) => {
@@ -26,16 +18,6 @@ describe("by header", () => {
     const affinity = headerAffinity("X-Session");
     expect(affinity.keyOf(request({ "x-session": "s1" }))).toBe("s1");
     expect(affinity.keyOf(request({ "x-session": "" }))).toBeUndefined();
-    expect(affinity.keyOf(request())).toBeUndefined();
-  });
-});
-
-describe("by the value of a cookie", () => {
-  test("the first of that name is the key; without one, or without a value, there is none", () => {
-    const affinity = cookieValueAffinity("sid");
-    expect(affinity.keyOf(request({ cookie: "a=1; sid=s1; sid=s2" }))).toBe("s1");
-    expect(affinity.keyOf(request({ cookie: "xsid=1; SID=2" }))).toBeUndefined();
-    expect(affinity.keyOf(request({ cookie: "sid=; sid=s2" }))).toBeUndefined();
     expect(affinity.keyOf(request())).toBeUndefined();
   });
 });
@@ -73,9 +55,12 @@ describe("by a function", () => {
 });
 
 test.each<[string, () => unknown, string]>([
-  ["a header's name", () => headerAffinity("x y"), 'headerAffinity: 1 problem\n  name: got "x y", expected a name'],
+  [
+    "a header's name",
+    () => headerAffinity("x y"),
+    'headerAffinity: 1 problem\n  name: got "x y", expected the name of a header',
+  ],
   ["no header's name", () => headerAffinity(undefined as never), "name: got undefined"],
-  ["a cookie's name", () => cookieValueAffinity("a;b"), "cookieValueAffinity: 1 problem"],
   ["a prefix", () => clientIpAffinity({ ipv6Prefix: 0 }), "ipv6Prefix: got 0, expected a whole number ≥ 1 and ≤ 128"],
   [
     "an unknown option",

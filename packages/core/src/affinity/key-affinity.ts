@@ -1,9 +1,7 @@
-import { expected, OptionCheck } from "../options.ts";
+import { type Expected, expected, OptionCheck } from "../options.ts";
 import type { RoutableRequest } from "../route/routable.ts";
 import { catchLater } from "../telemetry/callbacks.ts";
 import type { KeyAffinity } from "./affinity.ts";
-import { cookieValueAt, nextCookie } from "./cookies.ts";
-import { fieldName } from "./field-name.ts";
 
 /**
  * By the value of a header, such as a session or tenant id; requests without it, or with an empty one, belong to no
@@ -15,30 +13,10 @@ import { fieldName } from "./field-name.ts";
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`
  */
 export function headerAffinity(name: string): KeyAffinity {
-  const header = checkedName("headerAffinity", name).toLowerCase();
+  const check = new OptionCheck();
+  const header = (check.required("name", name, headerName) ?? "").toLowerCase();
+  check.throwIfAny("headerAffinity");
   return { kind: "key", name: `header ${header}`, keyOf: (request) => request.header(header) || undefined };
-}
-
-/**
- * By the value of a cookie that the application sets itself, such as its session id. Where it has none,
- * `cookieAffinity()` of `@fairlead/fetch` makes one.
- *
- * Others say `hash_policy.cookie` (Envoy), `hash $cookie_name` (nginx), application-based stickiness (ALB).
- *
- * @param name case-sensitive; of several cookies with that name the first counts
- * @throws FairleadError `FAIRLEAD_ERR_CONFIG`
- */
-export function cookieValueAffinity(name: string): KeyAffinity {
-  checkedName("cookieValueAffinity", name);
-  return {
-    kind: "key",
-    name: `cookie ${name}`,
-    keyOf: (request) => {
-      const field = request.header("cookie");
-      const start = field === undefined ? -1 : nextCookie(field, name);
-      return field === undefined || start < 0 ? undefined : cookieValueAt(field, start) || undefined;
-    },
-  };
 }
 
 /**
@@ -64,9 +42,8 @@ export function keyAffinity(keyOf: (request: RoutableRequest) => string | undefi
   };
 }
 
-function checkedName(what: string, name: unknown): string {
-  const check = new OptionCheck();
-  const checked = check.required("name", name, fieldName) ?? "";
-  check.throwIfAny(what);
-  return checked;
-}
+/** Source: RFC 9110 §5.6.2, token. */
+const headerName: Expected<string> = {
+  description: "the name of a header",
+  accepts: (value: unknown): value is string => typeof value === "string" && /^[\w!#$%&'*+.^`|~-]+$/.test(value),
+};
