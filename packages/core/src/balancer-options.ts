@@ -85,7 +85,8 @@ function resolveSource(
   return resolveSpecs(check, "backends", backends);
 }
 
-function resolveOrigin(check: OptionCheck, name: string, value: unknown): string {
+/** The logical origin of a balancer or router; by default, its name is the host. */
+export function resolveOrigin(check: OptionCheck, name: string, value: unknown): string {
   const text = value ?? `http://${name}`;
   const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
   if (

@@ -104,8 +104,8 @@ class UpstreamBalancer implements Balancer {
     return acquireLease(this.#host, request, options);
   }
 
-  shed(limit: LimitName, why: string): FairleadError {
-    return this.#upstream.limits.refuse(limit, why);
+  shed(limit: LimitName, why: string, retryAfterMs?: number): FairleadError {
+    return this.#upstream.limits.refuse(limit, why, retryAfterMs);
   }
 
   announce<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void {

@@ -151,8 +151,11 @@ export interface Balancer extends AsyncDisposable {
   acquire(request?: PickRequest, options?: AcquireOptions): Promise<Lease>;
   /** Runs `run` on a backend, and on another one where that is safe and helps. */
   call<T>(run: (attempt: Attempt) => Promise<T>, options?: CallOptions<T>): Promise<T>;
-  /** For adapters that turn a call away because of a limit of theirs: counts and announces it. Returns its error. */
-  shed(limit: LimitName, why: string): FairleadError;
+  /**
+   * For adapters that turn a call away because of a limit of theirs: counts and announces it. Returns its error;
+   * `retryAfterMs`: when the call may be made again, if that is known.
+   */
+  shed(limit: LimitName, why: string, retryAfterMs?: number): FairleadError;
   /** For adapters that have something to tell those who listen; `record` is called only if somebody does. */
   announce<E extends keyof BalancerEvents>(event: E, record: () => Parameters<BalancerEvents[E]>[0]): void;
   /** A verdict from elsewhere on backend `id`; unknown ids are ignored. */

@@ -113,8 +113,22 @@ export type { MembershipOptions } from "./membership/membership-settings.ts";
 export { type Expected, expected, OptionCheck, type OptionProblem } from "./options.ts";
 export { createRandom, type Random } from "./random.ts";
 // Routes.
+export type { ConditionOptions } from "./route/condition-options.ts";
+export { createRouter } from "./route/create-router.ts";
+export type { HeaderCondition } from "./route/header-rule.ts";
 export type { RoutableRequest } from "./route/routable.ts";
-export type { RouteCallOptions, RouteMatch, Router, Target } from "./route/router.ts";
+export type { RouteLimitOptions } from "./route/route-limits.ts";
+export type { MirrorOptions, RouteOptions, RouterOptions, RouteShare } from "./route/route-options.ts";
+export type {
+  RouteCallOptions,
+  RouteExplanation,
+  RouteMatch,
+  Router,
+  RouterSnapshot,
+  RouteSnapshot,
+  Target,
+} from "./route/router.ts";
+export type { SplitBy } from "./route/split.ts";
 export type { Settings } from "./settings.ts";
 export { first } from "./strategy/first.ts";
 // Strategies.

@@ -63,6 +63,18 @@ export class OptionCheck {
     return undefined;
   }
 
+  /** Makes the part at `path`, and takes over what it finds wrong with its options. */
+  within<T>(path: string, make: () => T): T | undefined {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof FairleadError) || error.problems.length === 0) throw error;
+      for (const problem of error.problems)
+        this.#problems.push({ ...problem, path: [path, problem.path].filter((part) => part !== "").join(".") });
+      return undefined;
+    }
+  }
+
   #add(path: string, got: string, wanted: string, didYouMean?: string): void {
     this.#problems.push({ path, got, expected: wanted, ...(didYouMean === undefined ? {} : { didYouMean }) });
   }
