@@ -2,7 +2,6 @@
 
 // Sessions.
 export type { Affinity, KeyAffinity, SessionAffinity } from "./affinity/affinity.ts";
-export { type ClientIpAffinityOptions, clientIpAffinity } from "./affinity/client-ip-affinity.ts";
 export { headerAffinity, keyAffinity } from "./affinity/key-affinity.ts";
 export type {
   AdminState,

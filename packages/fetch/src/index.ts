@@ -1,6 +1,7 @@
 // For everyone who fetches.
 
 // Sessions.
+export { type ClientIpAffinityOptions, clientIpAffinity } from "./affinity/client-ip-affinity.ts";
 export { cookieAffinity } from "./affinity/cookie-affinity.ts";
 export type { CookieAffinityOptions } from "./affinity/cookie-options.ts";
 export { cookieValueAffinity } from "./affinity/cookie-value-affinity.ts";

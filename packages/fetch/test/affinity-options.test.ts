@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   albAffinity,
   type CookieAffinityOptions,
+  clientIpAffinity,
   cloudflareAffinity,
   cookieAffinity,
   cookieValueAffinity,
@@ -128,7 +129,7 @@ describe("the preset", () => {
 
   test("of Cloudflare's ip_cookie begins where the client's address says", () => {
     const byIp = cloudflareAffinity({ keys, type: "ip_cookie" });
-    expect(byIp.keyOf?.(request({}, "2001:db8::1"))).toBe("2001:db8:0:0:0:0:0:0/64");
+    expect(byIp.keyOf?.(request({}, "2001:db8::1"))).toBe("2001:db8::/64");
     expect(cloudflareAffinity({ keys }).keyOf).toBeUndefined();
   });
 
@@ -157,5 +158,37 @@ describe("cookieValueAffinity", () => {
     expect(affinity.keyOf(request({ cookie: "sid=; sid=s2" }))).toBeUndefined();
     expect(affinity.keyOf(request())).toBeUndefined();
     expect(problemsOf(() => cookieValueAffinity("a b"))).toEqual(['name: "a b"']);
+  });
+});
+
+function addressKeyOf(ip: string | undefined, affinity = clientIpAffinity()): string | undefined {
+  return affinity.keyOf(request({}, ip));
+}
+
+describe("clientIpAffinity", () => {
+  test("tells IPv4 addresses apart, and those of one IPv6 network not", () => {
+    expect([clientIpAffinity().kind, clientIpAffinity().name]).toEqual(["key", "client ip"]);
+    expect(addressKeyOf("192.0.2.1")).not.toBe(addressKeyOf("192.0.2.2"));
+    expect(addressKeyOf("::ffff:192.0.2.1")).toBe(addressKeyOf("192.0.2.1"));
+    expect(addressKeyOf("2001:db8::1")).toBe(addressKeyOf("2001:db8::ffff:1"));
+    expect(addressKeyOf("2001:db8:0:1::1")).not.toBe(addressKeyOf("2001:db8:0:2::1"));
+    expect([undefined, "unknown"].map((ip) => addressKeyOf(ip))).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    [1, "8000::/1"],
+    [48, "ffff:ffff:ffff::/48"],
+    [57, "ffff:ffff:ffff:ff80::/57"],
+    [128, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"],
+  ])("goes by as many bits as told: %d", (ipv6Prefix, key) => {
+    expect(addressKeyOf(`ffff${":ffff".repeat(7)}`, clientIpAffinity({ ipv6Prefix }))).toBe(key);
+  });
+
+  test("refuses what is no prefix", () => {
+    expect(problemsOf(() => clientIpAffinity({ ipv6Prefix: 0 }))).toEqual(["ipv6Prefix: 0"]);
+    expect(problemsOf(() => clientIpAffinity({ ipv6Prefix: 129, prefix: 64 } as never))).toEqual([
+      "prefix: a number",
+      "ipv6Prefix: 129",
+    ]);
   });
 });

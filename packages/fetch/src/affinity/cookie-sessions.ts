@@ -93,21 +93,11 @@ export class CookieSessions {
     const { id } = backend;
     // The answer of a fallback, or of a backend that has left meanwhile: no session can live there.
     if (balancer.backend(id) !== backend) return undefined;
-    if (found !== undefined && found !== id) this.#moved(found, id, balancer);
     const nowMs = balancer.clock.wallNow();
     if (found === id && !this.#wantsRenewal(request, id, nowMs)) return undefined;
     const issued = this.#issued.get(id);
     const isNew = issued !== undefined && Math.abs(nowMs - issued.issuedAt) < this.#settings.ttlMs * SHARED_FOR;
     return isNew ? this.#fieldOf(issued, nowMs) : this.#issue(id, nowMs);
-  }
-
-  #moved(from: string, backend: string, balancer: Balancer): void {
-    balancer.announce("affinityMoved", () => ({
-      upstream: balancer.name,
-      affinity: this.#affinity,
-      backend,
-      from,
-    }));
   }
 
   #wantsRenewal(request: RoutableRequest, backend: string, nowMs: number): boolean {

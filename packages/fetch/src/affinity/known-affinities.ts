@@ -1,4 +1,5 @@
-import { clientIpAffinity, expected, type SessionAffinity } from "@fairlead/core";
+import { expected, type SessionAffinity } from "@fairlead/core";
+import { clientIpAffinity } from "./client-ip-affinity.ts";
 import { presetAffinity } from "./cookie-affinity.ts";
 import { type CookieAffinityOptions, LONGEST_TTL_MS } from "./cookie-options.ts";
 

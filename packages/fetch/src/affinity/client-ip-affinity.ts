@@ -1,6 +1,5 @@
-import { expected, OptionCheck } from "../options.ts";
-import { addressKey } from "./address-key.ts";
-import type { KeyAffinity } from "./affinity.ts";
+import { expected, type KeyAffinity, OptionCheck } from "@fairlead/core";
+import { clientKey, parseIp } from "../forward/ip-address.ts";
 
 export interface ClientIpAffinityOptions {
   /** Leading bits of an IPv6 address that make up a client; whole, 1…128. Default 64: what a site is given at least. */
@@ -24,6 +23,9 @@ export function clientIpAffinity(options: ClientIpAffinityOptions = {}): KeyAffi
   return {
     kind: "key",
     name: "client ip",
-    keyOf: ({ clientIp }) => (clientIp === undefined ? undefined : addressKey(clientIp, ipv6Prefix)),
+    keyOf: ({ clientIp }) => {
+      const address = clientIp === undefined ? undefined : parseIp(clientIp);
+      return address && clientKey(address, ipv6Prefix);
+    },
   };
 }
