@@ -1,4 +1,12 @@
-import { type Balancer, type BalancerOptions, createBalancer } from "@fairlead/core";
+import {
+  type Balancer,
+  type BalancerOptions,
+  createBalancer,
+  createRouter,
+  headerAffinity,
+  maglev,
+  type Router,
+} from "@fairlead/core";
 import { createFetch } from "@fairlead/fetch";
 import { createRequest, undiciTransport } from "@fairlead/fetch/undici";
 import { BalancedPool, Pool, fetch as undiciFetch } from "undici";
@@ -7,6 +15,8 @@ import { withCockatiel } from "./cockatiel.ts";
 import type { Send } from "./load.ts";
 
 const PATH = "/v1/orders/7";
+/** So many that they have to be looked up anew each time. */
+const SESSIONS = Array.from({ length: 10_000 }, (_, index) => ({ headers: { "x-session": `session-${index}` } }));
 
 export type VariantName =
   | "bare Pool.request, 3 Pools in turn"
@@ -16,8 +26,10 @@ export type VariantName =
   | "createRequest, defaults"
   | "createRequest, everything on, timeouts and retries off"
   | "createRequest, everything on, retries and deadline armed"
+  | "createRequest, two routes, affinity by header, everything on, timeouts and retries off"
   | "bare undici fetch"
   | "createFetch over undici fetch"
+  | "createFetch over undici fetch, two routes, affinity by header"
   | "bare global fetch"
   | "createFetch over global fetch";
 
@@ -42,11 +54,21 @@ export function createClients(origins: readonly string[]): Clients {
   const request = createRequest(balancer());
   const requestOn = createRequest(balancer({ ...everythingOn(), ...UNARMED }));
   const requestArmed = createRequest(balancer(everythingOn()));
-  const fetchUndici = createFetch(forUndici, {
-    fetch: undiciTransport({ fetch: undiciFetch as unknown as typeof fetch }),
-  });
+  const undici = undiciTransport({ fetch: undiciFetch as unknown as typeof fetch });
+  const fetchUndici = createFetch(forUndici, { fetch: undici });
+  /** The second of two routes, whose sessions a strategy that hashes places. */
+  const routed = (options: Partial<BalancerOptions>): Router =>
+    createRouter({
+      routes: [
+        { path: "/v1/users", to: balancer(options) },
+        { path: "/v1/orders", to: balancer({ ...options, strategy: maglev() }), affinity: headerAffinity("x-session") },
+      ],
+    });
+  const requestRouted = createRequest(routed({ ...everythingOn(), ...UNARMED }));
+  const fetchRouted = createFetch(routed({}), { fetch: undici });
   const fetchGlobal = createFetch(forGlobal, { fetch: undiciTransport() });
   const nextPool = inTurn(pools);
+  const nextSession = inTurn(SESSIONS);
   const nextUrl = inTurn(origins.map((origin) => origin + PATH));
   return {
     send: {
@@ -60,8 +82,12 @@ export function createClients(origins: readonly string[]): Clients {
       "createRequest, defaults": async () => (await request(PATH)).body.text(),
       "createRequest, everything on, timeouts and retries off": async () => (await requestOn(PATH)).body.text(),
       "createRequest, everything on, retries and deadline armed": async () => (await requestArmed(PATH)).body.text(),
+      "createRequest, two routes, affinity by header, everything on, timeouts and retries off": async () =>
+        (await requestRouted(PATH, nextSession())).body.text(),
       "bare undici fetch": async () => (await undiciFetch(nextUrl())).text(),
       "createFetch over undici fetch": async () => (await fetchUndici(PATH)).text(),
+      "createFetch over undici fetch, two routes, affinity by header": async () =>
+        (await fetchRouted(PATH, nextSession())).text(),
       "bare global fetch": async () => (await fetch(nextUrl())).text(),
       "createFetch over global fetch": async () => (await fetchGlobal(PATH)).text(),
     },

@@ -32,38 +32,48 @@ const ARMED = "createRequest, everything on, retries and deadline armed";
 const COCKATIEL = "bare Pool.request in cockatiel's retry, breaker, timeout";
 const FETCH = "bare undici fetch";
 const OUR_FETCH = "createFetch over undici fetch";
+const ROUTED = "createRequest, two routes, affinity by header, everything on, timeouts and retries off";
+const ROUTED_FETCH = "createFetch over undici fetch, two routes, affinity by header";
 
 export const comparisons: readonly Comparison[] = [
   {
     title: "`request`, 1 at a time",
     base: POOLS,
     against: "bare",
-    variants: [POOLS, OFF, DEFAULTS, ON],
+    variants: [POOLS, OFF, DEFAULTS, ON, ROUTED],
     concurrency: 1,
     countBytes: false,
-    goals: [{ goal: "G4", variant: ON, perSecond: 0.95, cpu: 1.05 }],
+    goals: [
+      { goal: "G4", variant: ON, perSecond: 0.95, cpu: 1.05 },
+      { goal: "G4", variant: ROUTED, perSecond: 0.95, cpu: 1.05 },
+    ],
   },
   {
     title: "`request`, 50 at a time",
     base: POOLS,
     against: "bare",
-    variants: [POOLS, OFF, DEFAULTS, ON, ARMED, "bare BalancedPool.request"],
+    variants: [POOLS, OFF, DEFAULTS, ON, ROUTED, ARMED, "bare BalancedPool.request"],
     concurrency: 50,
     countBytes: true,
     goals: [
       { goal: "G4", variant: ON, perSecond: 0.95, cpu: 1.05 },
+      { goal: "G4", variant: ROUTED, perSecond: 0.95, cpu: 1.05 },
       { goal: "G6", variant: ARMED, cpu: 1.1 },
       { goal: "G7", variant: OFF, bytes: 768 },
+      { goal: "G7", variant: ROUTED, bytes: 768 },
     ],
   },
   {
     title: "`request`, 200 at a time",
     base: POOLS,
     against: "bare",
-    variants: [POOLS, OFF, DEFAULTS, ON],
+    variants: [POOLS, OFF, DEFAULTS, ON, ROUTED],
     concurrency: 200,
     countBytes: false,
-    goals: [{ goal: "G4", variant: ON, perSecond: 0.95, cpu: 1.05 }],
+    goals: [
+      { goal: "G4", variant: ON, perSecond: 0.95, cpu: 1.05 },
+      { goal: "G4", variant: ROUTED, perSecond: 0.95, cpu: 1.05 },
+    ],
   },
   {
     title: "Retries, breaker and timeouts, 50 at a time",
@@ -78,12 +88,14 @@ export const comparisons: readonly Comparison[] = [
     title: "`fetch` of undici, 50 at a time",
     base: FETCH,
     against: "bare",
-    variants: [FETCH, OUR_FETCH],
+    variants: [FETCH, OUR_FETCH, ROUTED_FETCH],
     concurrency: 50,
     countBytes: true,
     goals: [
       { goal: "G5", variant: OUR_FETCH, perSecond: 0.97, cpu: 1.03 },
       { goal: "G7", variant: OUR_FETCH, bytes: 1024 },
+      { goal: "G5", variant: ROUTED_FETCH, perSecond: 0.97, cpu: 1.03 },
+      { goal: "G7", variant: ROUTED_FETCH, bytes: 1024 },
     ],
   },
   {

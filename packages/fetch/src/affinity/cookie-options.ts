@@ -34,7 +34,7 @@ export interface CookieAffinityOptions {
   readonly pinPolicy?: SessionAffinity["pinPolicy"] | undefined;
   /** By what strategies that hash choose the backend of a new session: `clientIpAffinity()`, say. Default: nothing. */
   readonly firstBy?: KeyAffinity | undefined;
-  /** Verified cookies to remember, for each upstream; whole, ≥ 2. Default 10,000. */
+  /** Verified cookies to remember, for each upstream; whole, ≥ 1. Default 10,000. */
   readonly cacheSize?: number | undefined;
 }
 
@@ -73,7 +73,7 @@ const WANTED = {
   partitioned: expected.boolean,
   pinPolicy: expected.oneOf(["redistribute", "wait", "fail"]),
   firstBy: expected.having<KeyAffinity>("keyOf", "an affinity by key, such as clientIpAffinity()"),
-  cacheSize: expected.integer({ min: 2 }),
+  cacheSize: expected.integer({ min: 1 }),
 } satisfies Record<string, Expected<unknown>>;
 
 /** What makes a kind of cookie affinity of its own. */

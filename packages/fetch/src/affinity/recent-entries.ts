@@ -1,30 +1,40 @@
+interface Entry<V> {
+  readonly value: V;
+  used: boolean;
+}
+
 /**
- * A map that keeps the entries used last, at most `size`. It has two generations: what is used moves to the young one, and
- * when that has half of the entries the old one is forgotten. So an entry in frequent use costs one look, and no writing.
+ * A map of at most `size` entries. When it is full, the oldest that was not asked for since it was last spared has to go:
+ * least recently used, as far as one mark for each entry tells ("second chance"), so that a look writes nothing else.
  */
 export class RecentEntries<V> {
-  readonly #half: number;
-  #young = new Map<string, V>();
-  #old = new Map<string, V>();
+  readonly #size: number;
+  /** Next to be looked at first. */
+  readonly #entries = new Map<string, Entry<V>>();
 
-  /** @param size whole, ≥ 2 */
+  /** @param size whole, ≥ 1 */
   constructor(size: number) {
-    this.#half = Math.floor(size / 2);
+    this.#size = size;
   }
 
   get(key: string): V | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.set(key, old);
-    return old;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    entry.used = true;
+    return entry.value;
   }
 
   set(key: string, value: V): void {
-    if (this.#young.size >= this.#half && !this.#young.has(key)) {
-      this.#old = this.#young;
-      this.#young = new Map();
+    if (!this.#entries.delete(key) && this.#entries.size >= this.#size) this.#makeRoom();
+    this.#entries.set(key, { value, used: false });
+  }
+
+  #makeRoom(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
+      if (!entry.used) return;
+      entry.used = false;
+      this.#entries.set(key, entry);
     }
-    this.#young.set(key, value);
   }
 }

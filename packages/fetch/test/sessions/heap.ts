@@ -5,7 +5,7 @@ import { cookieAffinity } from "../../src/index.ts";
 
 const [clients, cacheSize] = process.argv.slice(2).map(Number) as [number, number];
 const keys = ["3q8Zr0vXn5kWb1tYc7uGm9sLd2hPe6fJ"];
-const WARM_UP = 2_000;
+const WARM_UP = 1_000;
 
 let wallMs = Date.UTC(2026, 0, 1);
 const clock: Clock = { ...systemClock(), wallNow: () => wallMs };
@@ -13,7 +13,7 @@ const backends = Array.from({ length: 20 }, (_, index) => `http://10.0.0.${index
 const balancer = createBalancer({ name: "orders", backends, clock });
 const affinity = cookieAffinity({ keys, cacheSize });
 /** Another process: what it hands out has to be verified here. */
-const maker = cookieAffinity({ keys, cacheSize: 2 });
+const maker = cookieAffinity({ keys, cacheSize: 1 });
 
 const blank: RoutableRequest = { method: "GET", host: "shop", path: "/", search: "", header: () => undefined };
 
