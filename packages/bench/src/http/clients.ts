@@ -15,7 +15,6 @@ import { withCockatiel } from "./cockatiel.ts";
 import type { Send } from "./load.ts";
 
 const PATH = "/v1/orders/7";
-/** So many that they have to be looked up anew each time. */
 const SESSIONS = Array.from({ length: 10_000 }, (_, index) => ({ headers: { "x-session": `session-${index}` } }));
 
 export type VariantName =
@@ -26,9 +25,11 @@ export type VariantName =
   | "createRequest, defaults"
   | "createRequest, everything on, timeouts and retries off"
   | "createRequest, everything on, retries and deadline armed"
+  | "bare Pool.request with a header"
   | "createRequest, two routes, affinity by header, everything on, timeouts and retries off"
   | "bare undici fetch"
   | "createFetch over undici fetch"
+  | "bare undici fetch with a header"
   | "createFetch over undici fetch, two routes, affinity by header"
   | "bare global fetch"
   | "createFetch over global fetch";
@@ -56,7 +57,7 @@ export function createClients(origins: readonly string[]): Clients {
   const requestArmed = createRequest(balancer(everythingOn()));
   const undici = undiciTransport({ fetch: undiciFetch as unknown as typeof fetch });
   const fetchUndici = createFetch(forUndici, { fetch: undici });
-  /** The second of two routes, whose sessions a strategy that hashes places. */
+  /** Two routes, of which the second takes everything; a strategy that hashes places its sessions. */
   const routed = (options: Partial<BalancerOptions>): Router =>
     createRouter({
       routes: [
@@ -82,10 +83,13 @@ export function createClients(origins: readonly string[]): Clients {
       "createRequest, defaults": async () => (await request(PATH)).body.text(),
       "createRequest, everything on, timeouts and retries off": async () => (await requestOn(PATH)).body.text(),
       "createRequest, everything on, retries and deadline armed": async () => (await requestArmed(PATH)).body.text(),
+      "bare Pool.request with a header": async () =>
+        (await nextPool().request({ path: PATH, method: "GET", ...nextSession() })).body.text(),
       "createRequest, two routes, affinity by header, everything on, timeouts and retries off": async () =>
         (await requestRouted(PATH, nextSession())).body.text(),
       "bare undici fetch": async () => (await undiciFetch(nextUrl())).text(),
       "createFetch over undici fetch": async () => (await fetchUndici(PATH)).text(),
+      "bare undici fetch with a header": async () => (await undiciFetch(nextUrl(), nextSession())).text(),
       "createFetch over undici fetch, two routes, affinity by header": async () =>
         (await fetchRouted(PATH, nextSession())).text(),
       "bare global fetch": async () => (await fetch(nextUrl())).text(),
