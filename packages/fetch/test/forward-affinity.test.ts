@@ -141,6 +141,20 @@ describe.each([
     expect((await browser.get("/")).body).toBe(body);
   });
 
+  test.each(["wait", "fail"] as const)(
+    "a session that must not move gets what its backend answers, under %s",
+    async (pinPolicy) => {
+      const { balancer, fail } = await upstream("orders");
+      const browser = new Browser(createForward(balancer, { fetch, affinity: cookieAffinity({ keys, pinPolicy }) }));
+      const { body } = await browser.get("/");
+      fail(body);
+      expect(await browser.get("/")).toEqual({ status: 503, body, set: ["app=1; Path=/"] });
+      // The call is repeated, and nowhere else.
+      const asked = balancer.snapshot().backends.filter(({ attempts }) => attempts > 0);
+      expect(asked.map(({ id, attempts }) => [id, attempts])).toEqual([[body, 4]]);
+    },
+  );
+
   test("a draining backend keeps its sessions and gets no new ones", async () => {
     const { balancer } = await upstream("orders");
     const forward = createForward(balancer, { fetch, affinity: cookieAffinity({ keys }) });
