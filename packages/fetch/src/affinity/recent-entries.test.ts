@@ -1,4 +1,3 @@
-import { createRandom } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
 import { RecentEntries } from "./recent-entries.ts";
 
@@ -12,18 +11,15 @@ describe("recent entries", () => {
 
   test("are never more, and those in use stay while others come and go", () => {
     const entries = new RecentEntries<string>(100);
-    const random = createRandom(1);
-    for (let turn = 0; turn < 5_000; turn++) {
-      entries.set(`passing ${turn}`, "once");
-      for (let key = 0; key < 50; key++)
-        if (entries.get(`kept ${key}`) === undefined) entries.set(`kept ${key}`, "kept");
-      if (random.next() < 0.1) entries.get(`passing ${turn - 3}`);
-    }
+    for (let key = 0; key < 50; key++) entries.set(`kept ${key}`, "kept");
     const left = (prefix: string, count: number): number =>
       Array.from({ length: count }, (_, key) => entries.get(`${prefix} ${key}`)).filter((value) => value !== undefined)
         .length;
-    expect(left("kept", 50)).toBe(50);
-    expect(left("passing", 5_000)).toBe(50);
+    for (let turn = 0; turn < 2_000; turn++) {
+      entries.set(`passing ${turn}`, "once");
+      expect(left("kept", 50)).toBe(50);
+    }
+    expect(left("passing", 2_000)).toBe(50);
   });
 
   test("of which all were asked for give way in the order in which they came", () => {
