@@ -12,6 +12,7 @@ import { pickSection } from "./pick/section.ts";
 import { machine } from "./report/machine.ts";
 import { sectionMarkdown, tableMarkdown, targetsMarkdown } from "./report/markdown.ts";
 import type { Section, SectionResult } from "./section.ts";
+import { sessionsSection } from "./sessions/section.ts";
 
 const SECTIONS: readonly Section[] = [
   pickSection,
@@ -20,6 +21,7 @@ const SECTIONS: readonly Section[] = [
   flappingSection,
   idleSection,
   coreSection,
+  sessionsSection,
   httpSection,
   forwardSection,
 ];

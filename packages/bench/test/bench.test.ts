@@ -69,6 +69,7 @@ describe("a quick run", { timeout: 120_000 }, () => {
     ["flapping", ["## Flapping breakers", "| ringHash ", "| flapping "]],
     ["idle", ["## Idle backends", "| first ", "| G15 ", "| checks "]],
     ["core", ["## The core over a stub transport", "| call, everything on, ", "| call, rejected, ", "| G3 "]],
+    ["sessions", ["## Ten thousand sessions by cookie", "| a known cookie to its backend ", "| sessions "]],
     ["http", ["## HTTP against bare undici", "over cockatiel", "| G4 ", "| G5 ", "| G6 ", "| G7 "]],
     [
       "forward",

@@ -50,16 +50,8 @@ const DRAIN_DEADLINE_MS = 30_000;
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG`, naming all problems at once
  */
 export function createBalancer(options: BalancerOptions): Balancer {
-  const {
-    name,
-    origin,
-    source,
-    breaker,
-    clock = systemClock(),
-    random = createRandom(),
-    settings,
-  } = resolveBalancerOptions(options);
-  const upstream = new Upstream(name, origin, clock, random, breaker, settings);
+  const { name, origin, source, breaker, clock, random, settings } = resolveBalancerOptions(options);
+  const upstream = new Upstream(name, origin, clock ?? systemClock(), random ?? createRandom(), breaker, settings);
   const balancer = new UpstreamBalancer(upstream, settings);
   if ("watch" in source) balancer.follow(source);
   else upstream.members.apply(source);
@@ -129,6 +121,10 @@ class UpstreamBalancer implements Balancer {
 
   get backends(): readonly Backend[] {
     return this.#upstream.members.present;
+  }
+
+  backend(id: string): Backend | undefined {
+    return this.#upstream.members.inSet(id);
   }
 
   async ready({ signal, timeoutMs = READY_TIMEOUT_MS }: ReadyOptions = {}): Promise<void> {

@@ -138,6 +138,8 @@ export interface Balancer extends AsyncDisposable {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly backends: readonly Backend[];
+  /** The one with this id; `undefined`: the set has none. */
+  backend(id: string): Backend | undefined;
   /** Resolves with the first complete set. Rejects after `timeoutMs` (default 10,000) or when closed. */
   ready(options?: {
     readonly signal?: AbortSignal | undefined;

@@ -2,6 +2,7 @@
 
 // Sessions.
 export type { Affinity, KeyAffinity, SessionAffinity } from "./affinity/affinity.ts";
+export { headerAffinity, keyAffinity } from "./affinity/key-affinity.ts";
 export type {
   AdminState,
   Backend,

@@ -265,6 +265,26 @@ describe("subsets by label", () => {
     expect(spread(balancer, 100, () => ({ labels: { tenant: "7" } }))).toEqual({ a: 25, b: 25, c: 25, d: 25 });
   });
 
+  test("bind pinned calls as well: a session of one subset is none of another", async () => {
+    const { balancer } = over(VERSIONS, { subsets: labelSubsets({ keys }) });
+    const two = { labels: { version: "2" } };
+    expect(spread(balancer, 10, () => ({ ...two, pinned: "a" }))).toEqual({ c: 10 });
+    expect(spread(balancer, 10, () => ({ ...two, pinned: "a", pinPolicy: "fail" }))).toEqual({ nobody: 10 });
+    expect(await rejection(balancer.call(async () => {}, { ...two, pinned: "a", pinPolicy: "fail" }))).toMatchObject({
+      code: "FAIRLEAD_ERR_NO_BACKEND",
+    });
+    expect(spread(balancer, 10, () => ({ ...two, pinned: "c", pinPolicy: "fail" }))).toEqual({ c: 10 });
+    expect(spread(balancer, 10, () => ({ pinned: "a", pinPolicy: "fail" }))).toEqual({ a: 10 });
+    const elsewhere = balancer.explain({ ...two, pinned: "a", pinPolicy: "fail" });
+    expect([elsewhere.choice, elsewhere.backends[0]?.reason]).toEqual([
+      null,
+      "not in the subset that the labels of the call ask for, or not in that of this process",
+    ]);
+    const drained = balancer.drain("c");
+    expect(spread(balancer, 10, () => ({ ...two, pinned: "c" }))).toEqual({ c: 10 });
+    await drained;
+  });
+
   test("do not matter unless labels were made to", () => {
     const { balancer } = over(VERSIONS);
     expect(Object.keys(spread(balancer, 100, () => ({ labels: { version: "2" } })))).toHaveLength(4);

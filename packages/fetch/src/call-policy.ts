@@ -1,4 +1,13 @@
-import type { AttemptResult, CallOptions, KeyAffinity, Report, RoutableRequest, RouteMatch } from "@fairlead/core";
+import type {
+  AttemptResult,
+  Balancer,
+  CallOptions,
+  KeyAffinity,
+  Report,
+  RoutableRequest,
+  RouteMatch,
+} from "@fairlead/core";
+import { sessionKey } from "./affinity/session-key.ts";
 import { keyOf } from "./idempotency-key.ts";
 import { IDEMPOTENT_METHODS } from "./methods.ts";
 import type { ClientOptions, FairleadInit } from "./options.ts";
@@ -17,19 +26,20 @@ export class CallPolicy {
   }
 
   /**
-   * What holds for one call: its own words go before those of its route, and these before the client's. What is `undefined`
-   * says nothing.
+   * What holds for one call over `balancer`: its own words go before those of its route, and these before the client's. What
+   * is `undefined` says nothing.
    */
   of(
     own: FairleadInit | undefined,
     match: RouteMatch | undefined,
     request: RoutableRequest | undefined,
+    balancer: Balancer,
   ): FairleadInit | undefined {
     const said = merge(merge(this.#defaults, match?.options), own);
     const affinity = match?.affinity ?? this.#affinity;
     if (affinity?.kind !== "key" || request === undefined) return said;
     if (said?.hashKey !== undefined || said?.pinned !== undefined) return said;
-    const hashKey = affinity.keyOf(request);
+    const hashKey = sessionKey(affinity, request, balancer);
     return hashKey === undefined ? said : { ...said, hashKey };
   }
 

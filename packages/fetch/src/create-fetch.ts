@@ -1,4 +1,4 @@
-import type { Attempt, AttemptResult, Backend, Report, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Backend, Balancer, Report, Target } from "@fairlead/core";
 import { CallPolicy, callOptions } from "./call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Destination, Destinations } from "./destination.ts";
@@ -96,9 +96,14 @@ export class FetchClient {
         ? new Routable(method, hostOf(url.origin), path, headerReader(init.headers), clientIp)
         : undefined;
     const match = asked && this.#destinations.match(asked);
-    const said = this.#policy.of(own, match, asked);
-    const to = { balancer: match?.balancer ?? balancer, origin: url.origin, path: match?.path ?? path, match };
-    const addressed = this.#withKey(outgoing, to as Destination, said);
+    const to: Destination = {
+      balancer: (match?.balancer ?? balancer) as Balancer,
+      origin: url.origin,
+      path: match?.path ?? path,
+      match,
+    };
+    const said = this.#policy.of(own, match, asked, to.balancer);
+    const addressed = this.#withKey(outgoing, to, said);
     if (said?.maxRequestBytes !== undefined) limitBody(addressed, said.maxRequestBytes);
     return addressed;
   }

@@ -1,5 +1,18 @@
 // For everyone who fetches.
 
+// Sessions.
+export { type ClientIpAffinityOptions, clientIpAffinity } from "./affinity/client-ip-affinity.ts";
+export { cookieAffinity } from "./affinity/cookie-affinity.ts";
+export type { CookieAffinityOptions } from "./affinity/cookie-options.ts";
+export { cookieValueAffinity } from "./affinity/cookie-value-affinity.ts";
+export {
+  type AlbAffinityOptions,
+  albAffinity,
+  type CloudflareAffinityOptions,
+  cloudflareAffinity,
+  type YarpAffinityOptions,
+  yarpAffinity,
+} from "./affinity/known-affinities.ts";
 export { judgeStatus } from "./classify.ts";
 export { type BalancedFetch, type BalancedInit, createFetch } from "./create-fetch.ts";
 export type { Destination } from "./destination.ts";

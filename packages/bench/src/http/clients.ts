@@ -1,4 +1,12 @@
-import { type Balancer, type BalancerOptions, createBalancer } from "@fairlead/core";
+import {
+  type Balancer,
+  type BalancerOptions,
+  createBalancer,
+  createRouter,
+  headerAffinity,
+  maglev,
+  type Router,
+} from "@fairlead/core";
 import { createFetch } from "@fairlead/fetch";
 import { createRequest, undiciTransport } from "@fairlead/fetch/undici";
 import { BalancedPool, Pool, fetch as undiciFetch } from "undici";
@@ -7,6 +15,7 @@ import { withCockatiel } from "./cockatiel.ts";
 import type { Send } from "./load.ts";
 
 const PATH = "/v1/orders/7";
+const SESSIONS = Array.from({ length: 10_000 }, (_, index) => ({ headers: { "x-session": `session-${index}` } }));
 
 export type VariantName =
   | "bare Pool.request, 3 Pools in turn"
@@ -16,8 +25,12 @@ export type VariantName =
   | "createRequest, defaults"
   | "createRequest, everything on, timeouts and retries off"
   | "createRequest, everything on, retries and deadline armed"
+  | "bare Pool.request with a header"
+  | "createRequest, two routes, affinity by header, everything on, timeouts and retries off"
   | "bare undici fetch"
   | "createFetch over undici fetch"
+  | "bare undici fetch with a header"
+  | "createFetch over undici fetch, two routes, affinity by header"
   | "bare global fetch"
   | "createFetch over global fetch";
 
@@ -42,11 +55,21 @@ export function createClients(origins: readonly string[]): Clients {
   const request = createRequest(balancer());
   const requestOn = createRequest(balancer({ ...everythingOn(), ...UNARMED }));
   const requestArmed = createRequest(balancer(everythingOn()));
-  const fetchUndici = createFetch(forUndici, {
-    fetch: undiciTransport({ fetch: undiciFetch as unknown as typeof fetch }),
-  });
+  const undici = undiciTransport({ fetch: undiciFetch as unknown as typeof fetch });
+  const fetchUndici = createFetch(forUndici, { fetch: undici });
+  /** Two routes, of which the second takes everything; a strategy that hashes places its sessions. */
+  const routed = (options: Partial<BalancerOptions>): Router =>
+    createRouter({
+      routes: [
+        { path: "/v1/users", to: balancer(options) },
+        { path: "/v1/orders", to: balancer({ ...options, strategy: maglev() }), affinity: headerAffinity("x-session") },
+      ],
+    });
+  const requestRouted = createRequest(routed({ ...everythingOn(), ...UNARMED }));
+  const fetchRouted = createFetch(routed({}), { fetch: undici });
   const fetchGlobal = createFetch(forGlobal, { fetch: undiciTransport() });
   const nextPool = inTurn(pools);
+  const nextSession = inTurn(SESSIONS);
   const nextUrl = inTurn(origins.map((origin) => origin + PATH));
   return {
     send: {
@@ -60,8 +83,15 @@ export function createClients(origins: readonly string[]): Clients {
       "createRequest, defaults": async () => (await request(PATH)).body.text(),
       "createRequest, everything on, timeouts and retries off": async () => (await requestOn(PATH)).body.text(),
       "createRequest, everything on, retries and deadline armed": async () => (await requestArmed(PATH)).body.text(),
+      "bare Pool.request with a header": async () =>
+        (await nextPool().request({ path: PATH, method: "GET", ...nextSession() })).body.text(),
+      "createRequest, two routes, affinity by header, everything on, timeouts and retries off": async () =>
+        (await requestRouted(PATH, nextSession())).body.text(),
       "bare undici fetch": async () => (await undiciFetch(nextUrl())).text(),
       "createFetch over undici fetch": async () => (await fetchUndici(PATH)).text(),
+      "bare undici fetch with a header": async () => (await undiciFetch(nextUrl(), nextSession())).text(),
+      "createFetch over undici fetch, two routes, affinity by header": async () =>
+        (await fetchRouted(PATH, nextSession())).text(),
       "bare global fetch": async () => (await fetch(nextUrl())).text(),
       "createFetch over global fetch": async () => (await fetchGlobal(PATH)).text(),
     },

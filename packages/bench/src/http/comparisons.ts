@@ -32,6 +32,26 @@ const ARMED = "createRequest, everything on, retries and deadline armed";
 const COCKATIEL = "bare Pool.request in cockatiel's retry, breaker, timeout";
 const FETCH = "bare undici fetch";
 const OUR_FETCH = "createFetch over undici fetch";
+const POOLS_HEADER = "bare Pool.request with a header";
+const ROUTED = "createRequest, two routes, affinity by header, everything on, timeouts and retries off";
+const FETCH_HEADER = "bare undici fetch with a header";
+const ROUTED_FETCH = "createFetch over undici fetch, two routes, affinity by header";
+
+/** `request` over two routes, whose sessions go by a header, against the same request with that header. */
+function routed(concurrency: number): Comparison {
+  return {
+    title: `\`request\` over two routes with affinity, ${concurrency} at a time`,
+    base: POOLS_HEADER,
+    against: "bare",
+    variants: [POOLS_HEADER, ROUTED],
+    concurrency,
+    countBytes: concurrency === 50,
+    goals: [
+      { goal: "G4", variant: ROUTED, perSecond: 0.95, cpu: 1.05 },
+      { goal: "G7", variant: ROUTED, bytes: 768 },
+    ],
+  };
+}
 
 export const comparisons: readonly Comparison[] = [
   {
@@ -73,6 +93,21 @@ export const comparisons: readonly Comparison[] = [
     concurrency: 50,
     countBytes: true,
     goals: [{ goal: "G6", variant: ARMED, perSecond: 1.6 }],
+  },
+  routed(1),
+  routed(50),
+  routed(200),
+  {
+    title: "`fetch` of undici over two routes with affinity, 50 at a time",
+    base: FETCH_HEADER,
+    against: "bare",
+    variants: [FETCH_HEADER, ROUTED_FETCH],
+    concurrency: 50,
+    countBytes: true,
+    goals: [
+      { goal: "G5", variant: ROUTED_FETCH, perSecond: 0.97, cpu: 1.03 },
+      { goal: "G7", variant: ROUTED_FETCH, bytes: 1024 },
+    ],
   },
   {
     title: "`fetch` of undici, 50 at a time",

@@ -9,7 +9,7 @@ export type Affinity = KeyAffinity | SessionAffinity;
 export interface KeyAffinity {
   readonly kind: "key";
   readonly name: string;
-  /** `undefined`: this request belongs to no session. */
+  /** `undefined`: this request belongs to no session. What it throws is announced as `callbackFailed`, and means the same. */
   keyOf(request: RoutableRequest): string | undefined;
 }
 
@@ -19,6 +19,8 @@ export interface SessionAffinity {
   readonly name: string;
   /** What becomes of a session whose backend takes no calls. */
   readonly pinPolicy: "redistribute" | "wait" | "fail";
+  /** The `hashKey` by which strategies that hash choose where a new session begins, and one that has to move goes on. */
+  readonly keyOf?: KeyAffinity["keyOf"] | undefined;
   /** The id of the backend where the session lives; `undefined`: it is a new one, or says nothing that can be trusted. */
   find(request: RoutableRequest, balancer: Balancer): string | undefined | Promise<string | undefined>;
   /**

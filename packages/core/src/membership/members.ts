@@ -106,6 +106,12 @@ export class Members {
     return this.#roster.get(id);
   }
 
+  /** The one with that id, unless it is on its way out. */
+  inSet(id: string): Member | undefined {
+    const member = this.get(id);
+    return member?.gone === false ? member : undefined;
+  }
+
   /** The view for calls with these labels. */
   view(labels?: Readonly<Record<string, string>>): CurrentView {
     return this.#views.of(labels, this.#settings.subsets);

@@ -63,7 +63,8 @@ export interface BalancerEvents {
     readonly upstream: string;
     /** Of the affinity. */
     readonly affinity: string;
-    readonly because: "malformed" | "forged" | "expired" | "backend-gone";
+    /** `unknown-key`: made with a key that is not, or no longer, among ours. `backend-gone`: it has left the set. */
+    readonly because: "malformed" | "forged" | "unknown-key" | "expired" | "backend-gone";
   }): void;
   /** The backend of a session takes no calls: from now on it lives on `backend`. */
   affinityMoved(event: BackendEvent & { readonly affinity: string; readonly from: string }): void;

@@ -54,16 +54,18 @@ export function explainPick(host: CallHost, request: PickRequest, nowMs: number)
   const peek = host.chooser.peek(request, nowMs);
   const places = placesIn(peek);
   const full = upstreamLimit(host, request.kind ?? "request");
+  const view = host.members.view(request.labels);
   return {
     strategy: host.settings.strategy.name,
     choice: full === undefined ? (peek.chosen?.id ?? null) : null,
     tiers: peek.topology.tiers.map((tier, index, tiers) => explainTier(tier, tiers[index - 1], peek.tier)),
     backends: host.members.all.map((member) => {
       const place = places.get(member);
+      const here = request.pinned === member.id && view.mayHave(member);
       return {
         id: member.id,
         admitted: full === undefined && place !== undefined && !place.tier.closed && member.admits(request, nowMs),
-        reason: full ?? reasonFor(member, place?.tier, peek.topology, request, nowMs),
+        reason: full ?? reasonFor(member, here, place?.tier, peek.topology, request, nowMs),
         ejection: member.ejection.reason ?? null,
         score: place?.score ?? null,
         tier: place?.tier.index ?? null,
@@ -106,12 +108,12 @@ function explainTier(tier: Tier, before: Tier | undefined, drawn: Tier | undefin
 /** The first thing that keeps the call away, from the most lasting to the most fleeting. */
 function reasonFor(
   member: Member,
+  here: boolean,
   tier: Tier | undefined,
   topology: Topology,
   request: PickRequest,
   nowMs: number,
 ): string {
-  const here = request.pinned === member.id;
   return (
     outOfPlay(member, here) ??
     behindTheGate(member, request, nowMs) ??

@@ -64,7 +64,9 @@ export class Chooser {
     // Whose ejection is over is known when the view has been looked at.
     this.#members.view().topology(nowMs);
     const pinned = this.#members.get(request.pinned ?? "");
-    return pinned?.admits(request, nowMs) === true ? pinned : undefined;
+    if (pinned?.admits(request, nowMs) !== true) return undefined;
+    // A session of another subset (a tenant's, a version's) is none of its own.
+    return this.#members.view(request.labels).mayHave(pinned) ? pinned : undefined;
   }
 
   #chooseIn(topology: Topology, request: PickRequest, nowMs: number): Member | undefined {

@@ -10,6 +10,8 @@ export type ViewContext = Omit<TopologyContext, "failback">;
 /** What a view is made from, asked for anew each time. */
 export interface ViewSource {
   members(): Iterable<Member>;
+  /** Whether a member is one of them; left out where all are. */
+  belongs?(member: Member): boolean;
   context(nowMs: number): ViewContext;
 }
 
@@ -39,6 +41,11 @@ export class CurrentView {
     this.#builtAtMs = nowMs;
     this.#validUntilMs = topology.validUntilMs;
     return topology;
+  }
+
+  /** Whether it is about a member at all, whatever the state of that is. */
+  mayHave(member: Member): boolean {
+    return this.#source.belongs?.(member) !== false;
   }
 
   /** Nobody of it may get calls, whatever their health. */

@@ -92,7 +92,7 @@ export class Views {
     const known = this.#bySubset.get(key);
     if (known !== undefined) return known;
     const members = (): Iterable<Member> => [...this.#source.members()].filter(belongs);
-    const view = new CurrentView({ members, context: (nowMs) => this.#source.context(nowMs) }, () => {});
+    const view = new CurrentView({ members, belongs, context: (nowMs) => this.#source.context(nowMs) }, () => {});
     this.#bySubset.set(key, view);
     return view;
   }

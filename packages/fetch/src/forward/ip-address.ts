@@ -38,10 +38,16 @@ function hexText(groups: readonly number[]): string {
   return groups.map((group) => group.toString(16)).join(":");
 }
 
-/** Whom an address stands for: a client has an IPv4 address, or a whole IPv6 /64 (RFC 6177). */
-export function clientKey(address: IpAddress): string {
+/**
+ * Whom an address stands for: a client has an IPv4 address, or an IPv6 network, at least a /64 (RFC 6177).
+ *
+ * @param ipv6Prefix bits, 1 to 128
+ */
+export function clientKey(address: IpAddress, ipv6Prefix = 64): string {
   if (address.length === 4) return ipText(address);
-  return `${ipText([...address.slice(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
+  // Of each byte, the bits that belong to the network.
+  const network = address.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, ipv6Prefix - 8 * index))));
+  return `${ipText(network)}/${ipv6Prefix}`;
 }
 
 function parseV4(text: string): IpAddress | undefined {

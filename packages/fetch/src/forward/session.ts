@@ -1,4 +1,5 @@
 import type { Attempt, Balancer, RoutableRequest, SessionAffinity } from "@fairlead/core";
+import { sessionKey } from "../affinity/session-key.ts";
 import type { Addressed } from "../outgoing.ts";
 
 /** What a session affinity makes of one request. */
@@ -48,15 +49,16 @@ export class Session {
 
   #pinned(addressed: Addressed, found: string | undefined): Addressed {
     this.#found = found;
-    if (found === undefined) return addressed;
-    const { pinPolicy } = this.#affinity;
-    return { ...addressed, said: { ...addressed.said, pinned: found, pinPolicy } };
+    const hashKey = addressed.said?.hashKey ?? sessionKey(this.#affinity, this.#asked, this.#balancer);
+    if (found === undefined && hashKey === undefined) return addressed;
+    const pin = found === undefined ? undefined : { pinned: found, pinPolicy: this.#affinity.pinPolicy };
+    return { ...addressed, said: { ...addressed.said, hashKey, ...pin } };
   }
 
   /** An affinity that fails knows of no session. */
   #unknown(addressed: Addressed, error: unknown): Addressed {
     this.#failed("find", error);
-    return addressed;
+    return this.#pinned(addressed, undefined);
   }
 
   #announceMove(id: string): void {

@@ -36,7 +36,7 @@ export function addressRequest(
       ? new Routable(options.method, hostOf(origin), path, (name) => givenHeader(headers, name))
       : undefined;
   const match = asked && destinations.match(asked);
-  const said = policy.of(undefined, match, asked);
   const balancer = (match?.balancer ?? destinations.balancer) as Balancer;
+  const said = policy.of(undefined, match, asked, balancer);
   return { balancer, match, said, origin, options: { ...options, headers, path: match?.path ?? path } };
 }

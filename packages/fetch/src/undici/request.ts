@@ -99,8 +99,9 @@ class RequestClient {
     const headers = lastingHeaders(own.headers);
     const asked = this.#looks ? routable(method, origin, path, headers) : undefined;
     const match = asked && this.#destinations.match(asked);
-    const said = this.#policy.of(fairlead, match, asked);
-    return this.#send(match?.path ?? path, method, headers, own, match, said);
+    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
+    const said = this.#policy.of(fairlead, match, asked, balancer);
+    return this.#send(match?.path ?? path, method, headers, own, balancer, match, said);
   }
 
   #send(
@@ -108,10 +109,10 @@ class RequestClient {
     method: Dispatcher.HttpMethod,
     headers: Options["headers"],
     own: Options,
+    balancer: Balancer,
     match: RouteMatch | undefined,
     said: FairleadInit | undefined,
   ): Promise<Data> {
-    const balancer = (match?.balancer ?? this.#destinations.balancer) as Balancer;
     const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
     const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
     const limit = byteLimit(balancer, said?.maxRequestBytes);
@@ -130,9 +131,12 @@ class RequestClient {
       isData,
       discard,
     );
-    const mirror = (attempt: Attempt): Promise<Data> =>
-      this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit);
-    const answer = match === undefined ? balancer.call(run, callIs) : match.call(run, callIs, mirror);
+    const answer =
+      match === undefined
+        ? balancer.call(run, callIs)
+        : match.call(run, callIs, (attempt) =>
+            this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit),
+          );
     emitter?.stopAfter(answer);
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
