@@ -100,7 +100,9 @@ function wasNeverProcessed(error: unknown, errorCode: string): boolean {
   if (NEVER_SENT.has(errorCode) || HANDSHAKE_ALERT.test(errorCode)) return true;
   // RFC 9113 §8.7: a refused stream was not processed. Node tells the reason in the message alone.
   if (errorCode === "ERR_HTTP2_STREAM_ERROR") return mentions(error, "NGHTTP2_REFUSED_STREAM");
-  return errorCode === "UND_ERR_SOCKET" && hasWrittenNothing(error);
+  if (errorCode === "UND_ERR_SOCKET") return hasWrittenNothing(error);
+  // Deno gives its errors no code. These words are hyper's for what fails before there is a connection.
+  return mentions(error, "client error (Connect)");
 }
 
 /** undici says what went over a socket in its whole life: none is none of this request. */
