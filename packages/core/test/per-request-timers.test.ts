@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  type Attempt,
   type Balancer,
   type BalancerOptions,
   type Clock,
@@ -151,4 +152,30 @@ test("what a request holds that is gone comes back after its deadline", async ()
   later.end();
   await requests.time.advance(0);
   expect(orders.backends[0]?.inFlight("request")).toBe(0);
+});
+
+test("so does the place of a body that a request has left behind", async () => {
+  const requests = new Requests();
+  const orders = open(requests, { limits: { maxConcurrent: 1 }, bodyIdleTimeoutMs: 20_000 });
+  const attempts: Attempt[] = [];
+  await orders.call(async (attempt) => {
+    attempt.hold();
+    attempt.touch();
+    attempts.push(attempt);
+  });
+  await requests.time.advance(15_000);
+  attempts[0]?.touch();
+  await requests.time.advance(24_000);
+  const early = call(requests, orders, "a");
+  expect(early.ranIn).toBeUndefined();
+  await requests.time.advance(1_500);
+  expect(call(requests, orders, "b").ranIn).toBe("b");
+});
+
+test("a body of which nobody says anything is left alone", async () => {
+  const requests = new Requests();
+  const orders = open(requests, { limits: { maxConcurrent: 1 }, bodyIdleTimeoutMs: 20_000 });
+  await orders.call(async (attempt) => void attempt.hold());
+  await requests.time.advance(60_000);
+  expect(call(requests, orders, "a").ranIn).toBeUndefined();
 });

@@ -50,6 +50,7 @@ export function withUrl(response: Response, url: string, redirected: boolean, ty
 function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, balancer: Balancer): ReadableStream {
   const reader = body.getReader();
   const release = attempt.hold();
+  attempt.touch();
   const idleMs = balancer.settings.bodyIdleTimeoutMs;
   const read = () =>
     idleMs === false ? reader.read() : withinIdleTime(balancer, idleMs, reader.read(), (error) => reader.cancel(error));
@@ -58,6 +59,7 @@ function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, 
       async pull(controller) {
         try {
           const { done, value } = await read();
+          attempt.touch();
           if (!done) controller.enqueue(value);
           else {
             release();

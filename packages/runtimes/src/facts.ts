@@ -72,7 +72,7 @@ export const facts: readonly Fact[] = [
       return yesOrNo(checked > 0);
     },
   },
-  { name: "time in which the process stood still", measure: () => (systemClock().lag ? "known" : "unknown") },
+  { name: "stalls of the event loop", measure: () => (systemClock().lag ? "known" : "unknown") },
   {
     name: "never sent is known",
     measure: async (scene) => {
@@ -128,7 +128,7 @@ export const facts: readonly Fact[] = [
     measure: () => (new Request("http://orders", { keepalive: true }).keepalive ? "handed on" : "unknown"),
   },
   {
-    name: "an unread long body gives its place back as garbage",
+    name: "`FinalizationRegistry`",
     measure: () => yesOrNo(typeof FinalizationRegistry === "function"),
   },
   {
