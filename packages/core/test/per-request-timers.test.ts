@@ -48,15 +48,20 @@ function open(requests: Requests, options: Partial<BalancerOptions>): Balancer {
   return createBalancer({ name: "orders", backends: ["http://127.0.0.1:1"], clock: requests.clock, ...options });
 }
 
-/** Makes a call in the name of a request. `ranIn`: in whose name its attempt was made. */
-function call(requests: Requests, orders: Balancer, request: string): { ranIn?: string; ended?: string; end(): void } {
-  let end = (): void => {};
-  const record: { ranIn?: string; ended?: string; end(): void } = { end: () => requests.run(request, end) };
+/** In whose name its attempt was made, how it ended, and how to let it succeed. */
+interface Record {
+  ranIn?: string;
+  ended?: string;
+  end(): void;
+}
+
+/** Makes a call in the name of a request. */
+function call(requests: Requests, orders: Balancer, request: string): Record {
+  const done = Promise.withResolvers<void>();
+  const record: Record = { end: () => requests.run(request, done.resolve) };
   const run = (): Promise<void> => {
     record.ranIn = requests.current;
-    return new Promise((resolve) => {
-      end = resolve;
-    });
+    return done.promise;
   };
   requests
     .run(request, () => orders.call(run))
@@ -130,7 +135,7 @@ test("whoever waits for a token takes it in its own request's name, be those bef
   expect([c?.ranIn, d?.ranIn].filter((owner) => owner !== undefined)).toHaveLength(1);
   await requests.time.advance(100);
   // Turns go on in the name of the call's own promise.
-  expect([c, d].map((call) => call?.ranIn !== undefined)).toEqual([true, true]);
+  expect([c, d].map((one) => one?.ranIn !== undefined)).toEqual([true, true]);
   expect(orders.snapshot().limits.rate?.waiting).toBe(1);
   await requests.time.advance(1_000);
   call(requests, orders, "e");

@@ -2,7 +2,7 @@ import { type Balancer, type BalancerOptions, createBalancer, FairleadError } fr
 import { type ClientOptions, checkClientOptions } from "@fairlead/fetch";
 
 /** What every call of the clients has in common; the rest of `ClientOptions` is a balancer's too. */
-export type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
+type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
 
 export interface FairleadOptions extends BalancerOptions, CallDefaults {
   /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */

@@ -56,7 +56,7 @@ export class Scene {
   ): {
     orders: Balancer;
     fetch: BalancedFetch;
-    get(path?: string, init?: Parameters<BalancedFetch>[1]): Promise<Echo>;
+    readonly get: (path?: string, init?: Parameters<BalancedFetch>[1]) => Promise<Echo>;
   } {
     const orders = this.balancer(backends, options);
     const fetch = createFetch(orders, calls);

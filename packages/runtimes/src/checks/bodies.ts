@@ -75,7 +75,8 @@ export const bodies: readonly Check[] = [
     name: "blames no backend for what can't be sent",
     run: async (scene) => {
       const { orders, fetch } = scene.open(["a"]);
-      const error = await rejection(fetch(`${scene.root}/x`, { method: "GET", body: "one" }));
+      const wrong: RequestInit = { body: "one" };
+      const error = await rejection(fetch(`${scene.root}/x`, wrong));
       ok(error instanceof TypeError, "it rejects with a TypeError");
       const { ignored, failed } = orders.snapshot().calls;
       equal([ignored, failed], [1, 0]);
