@@ -25,7 +25,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],
-      exclude: ["**/*.test.ts", "packages/bench/**", "packages/faults/**"],
+      exclude: ["**/*.test.ts", "packages/bench/**", "packages/faults/**", "packages/runtimes/**"],
       reportsDirectory: ".results/coverage",
     },
     projects: folders.map((folder) => ({

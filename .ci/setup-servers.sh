@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests talk to, with apt-get, on Debian or Ubuntu; nothing where all are there already.
-# A server named here is required when FAIRLEAD_REQUIRE_SERVERS=1 (as .ci/run sets it); otherwise tests that need it are
-# skipped where it is missing.
+# Installs the real servers that tests talk to, and the browser that they run in, with apt-get, on Debian or Ubuntu;
+# nothing where all are there already. What is named here is required when FAIRLEAD_REQUIRE_SERVERS=1 (as .ci/run sets it);
+# otherwise tests that need it are skipped where it is missing.
 set -euo pipefail
 
 # What is looked for on the PATH, and the package it comes in.
-servers=(redis-server:redis-server dnsmasq:dnsmasq-base)
+servers=(redis-server:redis-server dnsmasq:dnsmasq-base chromium:chromium)
 
 missing=()
 for server in "${servers[@]}"; do

@@ -13,6 +13,7 @@ import {
   resolveSharedSettings,
   type Settings,
 } from "./settings.ts";
+import { urlOf } from "./url.ts";
 
 /** The options of a balancer, checked and complete. */
 export interface ResolvedBalancerOptions {
@@ -88,7 +89,7 @@ function resolveSource(
 /** The logical origin of a balancer or router; by default, its name is the host. */
 export function resolveOrigin(check: OptionCheck, name: string, value: unknown): string {
   const text = value ?? `http://${name}`;
-  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
+  const url = typeof text === "string" ? urlOf(text) : undefined;
   if (
     url !== undefined &&
     /^https?:$/.test(url.protocol) &&

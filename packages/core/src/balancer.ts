@@ -249,13 +249,12 @@ class UpstreamBalancer implements Balancer {
 
   async #close(drainMs: number | undefined): Promise<void> {
     this.#refuseNewWork();
-    if (this.#parent === undefined) this.#upstream.failWaiting(closedError(this.name));
     if (this.#parent === undefined) {
+      this.#upstream.failWaiting(closedError(this.name));
       await closeUpstream(this.#upstream, closedError(this.name), () => this.#supervisor?.close(), drainMs);
       this.#upstream.announcer.emit("closed", () => ({ upstream: this.name }));
       this.#upstream.announcer.clear();
-    }
-    if (this.#parent !== undefined) this.#parent.#derived.delete(this);
+    } else this.#parent.#derived.delete(this);
     this.#closed();
   }
 

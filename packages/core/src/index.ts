@@ -21,6 +21,7 @@ export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
 export { type ConcurrencyBudgetOptions, concurrencyBudget } from "./call/concurrency-budget.ts";
+export { DelegatedAttempt } from "./call/delegated-attempt.ts";
 export type { FailedCall, Fallback } from "./call/fallback.ts";
 export { fallbackTo, fallbackWith } from "./call/fallbacks.ts";
 export type { HedgePolicy, Hedging } from "./call/hedge.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  type Attempt,
   type Balancer,
   type BalancerOptions,
   type Clock,
@@ -47,15 +48,20 @@ function open(requests: Requests, options: Partial<BalancerOptions>): Balancer {
   return createBalancer({ name: "orders", backends: ["http://127.0.0.1:1"], clock: requests.clock, ...options });
 }
 
-/** Makes a call in the name of a request. `ranIn`: in whose name its attempt was made. */
-function call(requests: Requests, orders: Balancer, request: string): { ranIn?: string; ended?: string; end(): void } {
-  let end = (): void => {};
-  const record: { ranIn?: string; ended?: string; end(): void } = { end: () => requests.run(request, end) };
+/** In whose name its attempt was made, how it ended, and how to let it succeed. */
+interface Record {
+  ranIn?: string;
+  ended?: string;
+  end(): void;
+}
+
+/** Makes a call in the name of a request. */
+function call(requests: Requests, orders: Balancer, request: string): Record {
+  const done = Promise.withResolvers<void>();
+  const record: Record = { end: () => requests.run(request, done.resolve) };
   const run = (): Promise<void> => {
     record.ranIn = requests.current;
-    return new Promise((resolve) => {
-      end = resolve;
-    });
+    return done.promise;
   };
   requests
     .run(request, () => orders.call(run))
@@ -129,7 +135,7 @@ test("whoever waits for a token takes it in its own request's name, be those bef
   expect([c?.ranIn, d?.ranIn].filter((owner) => owner !== undefined)).toHaveLength(1);
   await requests.time.advance(100);
   // Turns go on in the name of the call's own promise.
-  expect([c, d].map((call) => call?.ranIn !== undefined)).toEqual([true, true]);
+  expect([c, d].map((one) => one?.ranIn !== undefined)).toEqual([true, true]);
   expect(orders.snapshot().limits.rate?.waiting).toBe(1);
   await requests.time.advance(1_000);
   call(requests, orders, "e");
@@ -151,4 +157,30 @@ test("what a request holds that is gone comes back after its deadline", async ()
   later.end();
   await requests.time.advance(0);
   expect(orders.backends[0]?.inFlight("request")).toBe(0);
+});
+
+test("so does the place of a body that a request has left behind", async () => {
+  const requests = new Requests();
+  const orders = open(requests, { limits: { maxConcurrent: 1 }, bodyIdleTimeoutMs: 20_000 });
+  const attempts: Attempt[] = [];
+  await orders.call(async (attempt) => {
+    attempt.hold();
+    attempt.touch();
+    attempts.push(attempt);
+  });
+  await requests.time.advance(15_000);
+  attempts[0]?.touch();
+  await requests.time.advance(24_000);
+  const early = call(requests, orders, "a");
+  expect(early.ranIn).toBeUndefined();
+  await requests.time.advance(1_500);
+  expect(call(requests, orders, "b").ranIn).toBe("b");
+});
+
+test("a body of which nobody says anything is left alone", async () => {
+  const requests = new Requests();
+  const orders = open(requests, { limits: { maxConcurrent: 1 }, bodyIdleTimeoutMs: 20_000 });
+  await orders.call(async (attempt) => void attempt.hold());
+  await requests.time.advance(60_000);
+  expect(call(requests, orders, "a").ranIn).toBeUndefined();
 });

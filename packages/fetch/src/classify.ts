@@ -112,7 +112,9 @@ function wasNeverProcessed(error: unknown, errorCode: string): boolean {
   if (errorCode === "UND_ERR_INFO") return mentions(error, '"GOAWAY" frame received');
   // RFC 9113 §8.7: a refused stream was not processed. Node tells the reason in the message alone.
   if (errorCode === "ERR_HTTP2_STREAM_ERROR") return mentions(error, "NGHTTP2_REFUSED_STREAM");
-  return errorCode === "UND_ERR_SOCKET" && hasWrittenNothing(error);
+  if (errorCode === "UND_ERR_SOCKET") return hasWrittenNothing(error);
+  // Deno gives its errors no code. These words are hyper's for what fails before there is a connection.
+  return mentions(error, "client error (Connect)");
 }
 
 /** undici says what went over a socket in its whole life: none is none of this request. */

@@ -1,5 +1,5 @@
 import { expected, type Fallback, type LastGoodOptions, lastGood, OptionCheck } from "@fairlead/core";
-import { isResponse } from "./response.ts";
+import { isResponse, WITHOUT_BODY } from "./response.ts";
 
 export interface LastGoodResponseOptions extends Pick<LastGoodOptions, "maxAgeMs" | "maxKeys"> {
   /** Longer bodies are not kept; bytes, whole, ≥ 0. Default 1 MiB. */
@@ -57,9 +57,6 @@ async function copyOf(response: Response, maxBytes: number): Promise<Kept | unde
     chunks.push(value);
   }
 }
-
-/** Statuses whose responses have no body: `Response` refuses one. Source: Fetch §2.2.3, null body status. */
-const WITHOUT_BODY: ReadonlySet<number | undefined> = new Set([204, 205]);
 
 function present({ body, init }: Kept, ageMs: number): Response {
   const headers = new Headers(init.headers);

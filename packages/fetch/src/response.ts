@@ -6,6 +6,9 @@ const READ_AHEAD = 64 * 1024;
 /** What of an unwanted answer is read, in bytes, to keep its connection; more is not worth it. */
 const DRAIN_LIMIT = 64 * 1024;
 
+/** Statuses whose responses have no body: `Response` refuses one. Source: Fetch §2.2.3, null body status. */
+export const WITHOUT_BODY: ReadonlySet<number | undefined> = new Set([204, 205, 304]);
+
 /**
  * The platform's response with the logical URL, and a body whose end gives the attempt's place back.
  *
@@ -20,9 +23,9 @@ export function present(
   balancer: Balancer,
 ): Response {
   const { body, status } = response;
-  // Opaque responses (status 0) and what HTTP does not know (above 599) can't be made anew.
+  // Opaque responses (status 0) and what HTTP does not know (above 599) can't be made anew. Browsers give a 204 a stream.
   const tracked =
-    body === null || status < 200 || status > 599
+    body === null || status < 200 || status > 599 || WITHOUT_BODY.has(status)
       ? response
       : new Response(track(body, attempt, balancer), {
           status,
@@ -47,6 +50,7 @@ export function withUrl(response: Response, url: string, redirected: boolean, ty
 function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, balancer: Balancer): ReadableStream {
   const reader = body.getReader();
   const release = attempt.hold();
+  attempt.touch();
   const idleMs = balancer.settings.bodyIdleTimeoutMs;
   const read = () =>
     idleMs === false ? reader.read() : withinIdleTime(balancer, idleMs, reader.read(), (error) => reader.cancel(error));
@@ -55,6 +59,7 @@ function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, 
       async pull(controller) {
         try {
           const { done, value } = await read();
+          attempt.touch();
           if (!done) controller.enqueue(value);
           else {
             release();

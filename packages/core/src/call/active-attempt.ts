@@ -30,6 +30,8 @@ export class ActiveAttempt implements Attempt {
   timer: Timer | undefined = undefined;
   /** A rival was faster; it goes on only because it is a test of its backend. */
   lost = false;
+  /** When something was last heard of its body; `Infinity`: nobody says. */
+  heardAtMs: number = Number.POSITIVE_INFINITY;
   /** `undefined`: nothing is known. */
   sent: boolean | undefined = undefined;
   #holds = 0;
@@ -94,6 +96,10 @@ export class ActiveAttempt implements Attempt {
   markSent(sent = true): void {
     // Once sent is sent.
     if (this.sent !== true) this.sent = sent;
+  }
+
+  touch(): void {
+    this.heardAtMs = this.#owner.now();
   }
 
   hold(): (late?: Report) => void {

@@ -28,6 +28,11 @@ export interface Attempt {
    * it fails. Without a word, only errors that prove it (connection refused) are.
    */
   markSent(sent?: boolean): void;
+  /**
+   * Says that something of the body has come. What is held and has said so, and then nothing for longer than
+   * `bodyIdleTimeoutMs`, is taken back where a request may be gone without a word (workerd).
+   */
+  touch(): void;
   /** Keeps the lease after the attempt has its verdict (a body streams) until the returned function is called. */
   hold(): (late?: Report) => void;
 }

@@ -157,6 +157,11 @@ export abstract class CallAttempts<T> implements AttemptOwner {
     return this.#all().filter(({ lease }) => !lease.settled);
   }
 
+  /** When something was last heard of the body of the answer. */
+  protected get heardAtMs(): number {
+    return this.#attempt?.heardAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Also ends the body of an answer that is still held. */
   protected abortAll(reason: unknown): void {
     this.endTests();

@@ -254,7 +254,9 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   isGone(nowMs: number): boolean {
-    return !this.#answered && nowMs > this.deadlineAtMs + GONE_MS;
+    const { bodyIdleTimeoutMs } = this.host.settings;
+    const idleMs = bodyIdleTimeoutMs === false ? Number.POSITIVE_INFINITY : bodyIdleTimeoutMs;
+    return nowMs > (this.#answered ? this.heardAtMs + idleMs : this.deadlineAtMs) + GONE_MS;
   }
 
   abandon(): void {

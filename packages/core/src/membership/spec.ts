@@ -1,5 +1,6 @@
 import type { AdminState, BackendSpec, TlsOptions } from "../backend.ts";
 import { expected, OptionCheck } from "../options.ts";
+import { urlOf } from "../url.ts";
 import type { SpecCache } from "./spec-cache.ts";
 
 /** A checked specification with every default filled in. */
@@ -145,7 +146,7 @@ function resolveSpec(check: OptionCheck, path: string, value: unknown): Resolved
 
 function resolveUrl(check: OptionCheck, path: string, value: unknown): URL | undefined {
   const wanted = "an absolute http, https, ws or wss URL without credentials, query or fragment";
-  const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+  const url = typeof value === "string" ? urlOf(value) : undefined;
   if (url === undefined || !/^(https?|wss?):$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
     check.problem(path, value, wanted);
     return undefined;

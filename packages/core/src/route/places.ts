@@ -1,7 +1,6 @@
-import type { Backend } from "../backend.ts";
-import type { AbortListener, Attempt } from "../call/attempt.ts";
+import type { Attempt } from "../call/attempt.ts";
+import { DelegatedAttempt } from "../call/delegated-attempt.ts";
 import type { Report } from "../call/outcome.ts";
-import type { Balancer } from "../contract.ts";
 
 /** Room for so many calls at once. Each keeps its place until the body of its answer has ended. */
 export class Places {
@@ -66,45 +65,16 @@ export class Guest {
 }
 
 /** An attempt whose call keeps its place while somebody holds it. */
-class HeldPlace implements Attempt {
-  readonly #attempt: Attempt;
+class HeldPlace extends DelegatedAttempt {
   readonly #guest: Guest;
 
   constructor(attempt: Attempt, guest: Guest) {
-    this.#attempt = attempt;
+    super(attempt);
     this.#guest = guest;
   }
 
-  get backend(): Backend {
-    return this.#attempt.backend;
-  }
-
-  get balancer(): Balancer {
-    return this.#attempt.balancer;
-  }
-
-  get number(): number {
-    return this.#attempt.number;
-  }
-
-  get signal(): AbortSignal {
-    return this.#attempt.signal;
-  }
-
-  get remainingMs(): number {
-    return this.#attempt.remainingMs;
-  }
-
-  onAbort(listener: AbortListener): void {
-    this.#attempt.onAbort(listener);
-  }
-
-  markSent(sent?: boolean): void {
-    this.#attempt.markSent(sent);
-  }
-
-  hold(): (late?: Report) => void {
-    const release = this.#attempt.hold();
+  override hold(): (late?: Report) => void {
+    const release = super.hold();
     this.#guest.stay();
     let held = true;
     return (late) => {

@@ -1,4 +1,4 @@
-import type { Attempt } from "@fairlead/core";
+import { type Attempt, FairleadError } from "@fairlead/core";
 import { getGlobalDispatcher } from "undici";
 import { blameNobody } from "../classify.ts";
 import type { Destination } from "../destination.ts";
@@ -21,10 +21,13 @@ export interface UndiciTransportOptions {
 /**
  * The transport of `createFetch` for Node: the platform's `fetch` over connections of our own. URLs, redirects and
  * cookies stay logical natively, it is known for sure whether a request was sent, and no body is wrapped.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` in Bun and Deno, unless it is given a `fetch` that takes a dispatcher
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
   const { fetch: given, pool } = options;
   checkPoolOptions("undiciTransport", pool);
+  if (given === undefined) refuseDeafFetch();
   const send = (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response> => {
     const channel = new Channel(poolsOf(attempt.balancer, pool), attempt, destination);
     if (init.signal === undefined) attempt.onAbort(channel);
@@ -35,6 +38,14 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
     });
   };
   return Object.assign(send, { keepsOrigin: true, fetch: given });
+}
+
+/** Their `fetch` ignores a dispatcher: calls would go to the logical origin, which may even exist. */
+function refuseDeafFetch(): void {
+  const runtime = ["Bun", "Deno"].find((name) => name in globalThis);
+  if (runtime === undefined) return;
+  const message = `undiciTransport: ${runtime}'s fetch takes no dispatcher; use createFetch without a transport`;
+  throw new FairleadError("FAIRLEAD_ERR_CONFIG", message);
 }
 
 /** What one attempt's `fetch` has for a dispatcher: the connections to the attempt's backend. */

@@ -22,7 +22,7 @@ async function told(
   return (await received(await send("/", { headers }, client))).headers;
 }
 
-describe.each(transports)("by %s", (_name, make) => {
+describe.each(transports)("by %s", (name, make) => {
   const options = (): ForwardOptions => ({ fetch: make() });
 
   test("method, path, query, body and the headers that are the client's reach the backend", async () => {
@@ -154,7 +154,8 @@ describe.each(transports)("by %s", (_name, make) => {
       ["SELF/v1/a?b#c", "https://shop.example.com/a?b#c", "https://shop.example.com/shop/a?b#c"],
       // Whoever names the public host knows its paths.
       ["http://shop.example.com/a", "https://shop.example.com/a", "https://shop.example.com/a"],
-      ["/a", "/a", "/shop/a"],
+      // Its `fetch` gets to see absolute ones alone, which nobody takes for a backend's own.
+      ["/a", "/a", name === "undiciTransport" ? "https://shop.example.com/shop/a" : "/shop/a"],
       ["a", "a", "a"],
       ["?page=2", "?page=2", "?page=2"],
       ["https://login.example.com/x", "https://login.example.com/x", "https://login.example.com/x"],

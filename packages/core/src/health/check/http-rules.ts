@@ -1,5 +1,6 @@
 import type { Backend } from "../../backend.ts";
 import { expected, type OptionCheck } from "../../options.ts";
+import { urlOf } from "../../url.ts";
 import type { Finding } from "../health.ts";
 import { type CheckSchedule, SCHEDULE_KEYS } from "./schedule.ts";
 import { resolveStatuses, type StatusExpectation } from "./statuses.ts";
@@ -143,7 +144,7 @@ export function checkUrl(
 
 function redirectOf({ status, location }: Answer, from: URL): URL | undefined {
   if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
-  const next = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
+  const next = urlOf(location, from.href);
   return next !== undefined && /^https?:$/.test(next.protocol) ? next : undefined;
 }
 

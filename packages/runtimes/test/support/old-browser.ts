@@ -1,0 +1,30 @@
+/** Takes away from a page what Chromium 103 did not have, or Safari 16: whoever uses it fails. */
+export const withoutNews = `
+for (const [owner, names] of [
+  [Array, ["fromAsync"]],
+  [Array.prototype, ["toReversed", "toSorted", "toSpliced", "with"]],
+  [Object.getPrototypeOf(Uint8Array.prototype), ["toReversed", "toSorted", "with"]],
+  [ArrayBuffer.prototype, ["transfer", "transferToFixedLength", "resize"]],
+  [String.prototype, ["isWellFormed", "toWellFormed"]],
+  [Set.prototype, ["union", "intersection", "difference", "symmetricDifference", "isSubsetOf", "isSupersetOf", "isDisjointFrom"]],
+  [Map.prototype, ["getOrInsert", "getOrInsertComputed"]],
+  [Map, ["groupBy"]],
+  [Object, ["groupBy"]],
+  [Promise, ["withResolvers", "try"]],
+  [Symbol, ["dispose", "asyncDispose"]],
+  [AbortSignal, ["any"]],
+  [Headers.prototype, ["getSetCookie"]],
+  [Response, ["json"]],
+  [Request.prototype, ["bytes"]],
+  [Response.prototype, ["bytes"]],
+  [ReadableStream, ["from"]],
+  [ReadableStream.prototype, [Symbol.asyncIterator, "values"]],
+  [URL, ["canParse", "parse"]],
+  [RegExp, ["escape"]],
+  [Error, ["isError"]],
+  [Uint8Array, ["fromBase64", "fromHex"]],
+  [Uint8Array.prototype, ["toBase64", "toHex"]],
+  [globalThis, ["Iterator", "SuppressedError", "DisposableStack", "AsyncDisposableStack", "scheduler", "Temporal"]],
+  [Object.getPrototypeOf(Object.getPrototypeOf([].values())), ["map", "filter", "take", "drop", "flatMap", "reduce", "toArray", "forEach", "some", "every", "find"]],
+]) for (const name of names) delete owner[name];
+`;
