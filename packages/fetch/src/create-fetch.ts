@@ -1,24 +1,28 @@
-import type { Attempt, AttemptResult, Backend, Report, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Report, Target } from "@fairlead/core";
+import { attemptInit } from "./attempt-init.ts";
+import { FactoryBody } from "./body-factory.ts";
 import { CallPolicy, callOptions } from "./call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
+import { HookedCall } from "./hooked-call.ts";
+import { checkHooks, type HookLists, hookLists } from "./hooks.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
-import { checkClientOptions, checkInit, type FairleadInit, type FetchOptions } from "./options.ts";
+import { checkClientOptions, checkFetchInit, type FairleadInit, type FetchInit, type FetchOptions } from "./options.ts";
 import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { sendPlainly } from "./plain-send.ts";
-import { attemptHeaders } from "./propagation.ts";
 import { followRedirects } from "./redirects.ts";
+import { wholeBody } from "./request-body.ts";
 import { byteLimit, refuseLongBody } from "./request-bytes.ts";
 import { discard, isResponse, withUrl } from "./response.ts";
 import { headerReader, hostOf, Routable } from "./routable.ts";
-import { type FetchInput, logicalUrl } from "./target.ts";
+import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
 
 /** The platform's init, and what fairlead is told of this one call. */
 export interface BalancedInit extends RequestInit {
-  readonly fairlead?: FairleadInit | undefined;
+  readonly fairlead?: FetchInit | undefined;
 }
 
 /** A `fetch` whose calls to the target's logical origin are balanced. Assignable to `typeof fetch`. */
@@ -35,10 +39,14 @@ export type BalancedFetch = (input: FetchInput, init?: BalancedInit) => Promise<
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createFetch(target: Target, options: FetchOptions = {}): BalancedFetch {
-  checkClientOptions("createFetch", options, ["fetch"]);
-  const { fetch: transport = platformFetch, ...calls } = options;
-  const client = new FetchClient(target, transport, new CallPolicy(calls));
-  return (input, init) => client.fetch(input, init);
+  checkClientOptions("createFetch", options, ["fetch", "hooks"], (check, input) => checkHooks(check, input["hooks"]));
+  const { fetch: transport = platformFetch, hooks, ...calls } = options;
+  const client = new FetchClient(target, transport, new CallPolicy(calls), hookLists(hooks));
+  return function fetch(input, init = undefined) {
+    // biome-ignore lint/complexity/noArguments: `undefined` is an argument, too.
+    if (arguments.length > 0) return client.fetch(input, init);
+    return Promise.reject(new TypeError("fetch: 1 argument required, but 0 present."));
+  };
 }
 
 const platformFetch: Transport = (url, init) => globalThis.fetch(url, init);
@@ -48,33 +56,46 @@ export class FetchClient {
   readonly transport: Transport;
   readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
-  /** Redirects are followed here: the transport can't, or another route may take them. */
-  readonly #follows: boolean;
-  readonly #answers = new WeakMap<Response, Backend>();
+  readonly #hooks: HookLists | undefined;
+  readonly #answers = new WeakMap<Response, Attempt>();
 
-  constructor(target: Target, transport: Transport, policy: CallPolicy) {
+  constructor(target: Target, transport: Transport, policy: CallPolicy, hooks?: HookLists) {
     this.transport = transport;
     this.#destinations = new Destinations(target);
     this.#policy = policy;
-    this.#follows = transport.keepsOrigin !== true || this.#destinations.balancer === undefined;
+    this.#hooks = hooks;
   }
 
-  fetch(input: FetchInput, init: BalancedInit | undefined): Promise<Response> {
+  fetch(input: FetchInput, init: BalancedInit | null | undefined): Promise<Response> {
     // `fetch` never throws, it rejects.
     try {
-      const { own, platformInit } = split(init);
+      const { own, made, platformInit } = split(init);
       const url = logicalUrl(input, this.#destinations);
-      if (url === undefined) return this.elsewhere(input, platformInit);
-      const first = this.address(readRequest(url, input, platformInit), own);
-      return this.#follows ? followRedirects(this, first, own) : this.call(first, false);
+      if (url === undefined) return this.elsewhere(input, platformInit, made);
+      const isWhole = !isRequest(input) || made !== undefined || (platformInit?.body ?? null) !== null;
+      const whole = isWhole ? undefined : wholeBody(input);
+      if (whole === undefined) return this.#begin(readRequest(url, input, platformInit, made), own);
+      const begin = (body: ArrayBuffer) => this.#begin(readRequest(url, input, { ...platformInit, body }), own);
+      return whole.then(begin).catch((error: unknown) => {
+        throw toFetchError(error);
+      });
     } catch (error) {
       return Promise.reject(toFetchError(error));
     }
   }
 
+  #begin(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
+    if (this.#hooks === undefined) return followRedirects(this, this.address(outgoing, own), own);
+    const hooked = new HookedCall(this.#hooks);
+    const answer = followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
+    return hooked.conclude(outgoing, answer, (response) => this.answeredBy(response));
+  }
+
   /** Another origin is none of ours. */
-  elsewhere(input: FetchInput, init: RequestInit | undefined): Promise<Response> {
-    return (this.transport.fetch ?? globalThis.fetch)(input, init);
+  async elsewhere(input: FetchInput, init: RequestInit | null | undefined, made?: FactoryBody): Promise<Response> {
+    const other = this.transport.fetch ?? globalThis.fetch;
+    if (made === undefined) return other(input, init ?? undefined);
+    return other(input, { ...init, body: await made.open(), duplex: "half" } as RequestInit);
   }
 
   serves(origin: string): boolean {
@@ -104,7 +125,7 @@ export class FetchClient {
 
   /** One balanced call: attempts until there is a response to return. */
   call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
-    const { method, oneShot, signal, key, said, to } = addressed;
+    const { method, oneShot, made, signal, key, said, to, hooked } = addressed;
     const options = callOptions<Response>(
       withFallbackKey(addressed),
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
@@ -113,38 +134,46 @@ export class FetchClient {
       (result) => judge(result, addressed),
       isResponse,
       discard,
+      hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
     );
-    const send = this.#follows
-      ? (attempt: Attempt) => this.#sendAndShow(addressed, attempt, isRedirected)
-      : (attempt: Attempt) => this.#send(addressed, attempt);
+    const send = (attempt: Attempt): Promise<Response> => this.#attempt(addressed, attempt, isRedirected);
     return (to.match ?? to.balancer).call(send, options).catch((error: unknown) => {
-      if (signal?.aborted === true) oneShot?.dispose(error);
-      throw toFetchError(oneShot?.tooLong ?? error);
+      const body = made ?? oneShot;
+      body?.dispose(error);
+      throw toFetchError(body?.tooLong ?? error);
     });
   }
 
-  /** Who has sent a response, where redirects are followed here. */
-  answeredBy(response: Response): Backend | undefined {
+  /** Who has sent a response. */
+  answeredBy(response: Response): Attempt | undefined {
     return this.#answers.get(response);
   }
 
-  async #sendAndShow(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
-    const response = await (this.transport.keepsOrigin === true
-      ? this.#send(addressed, attempt)
-      : sendPlainly(this.transport, addressed, attempt, isRedirected));
-    if (isRedirected && !response.redirected) withUrl(response, response.url, true, response.type);
-    this.#answers.set(response, attempt.backend);
+  async #attempt(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+    const { transport } = this;
+    const waits = addressed.hooked !== undefined || addressed.made !== undefined;
+    const init = waits ? await this.#prepared(addressed, attempt) : attemptInit(addressed, attempt, transport);
+    const response =
+      transport.keepsOrigin === true
+        ? await transport(addressed.url.href, init, attempt, addressed.to)
+        : await sendPlainly(transport, addressed, init, attempt, isRedirected);
+    if (isRedirected && !response.redirected) withUrl(response, response.url, true);
+    this.#answers.set(response, attempt);
     return response;
   }
 
-  #send({ url, init, oneShot, signal, said, to }: Addressed, attempt: Attempt): Promise<Response> {
-    // A signal costs microseconds: such a transport hears of the end through `attempt` unless the caller gave one.
-    const own: TransportInit = signal === undefined ? {} : { signal: attempt.signal };
-    const body = oneShot === undefined ? undefined : { body: oneShot.open() };
-    const toBackend = { ...init, ...own, ...body };
-    if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));
-    if (this.#follows) toBackend.redirect = "manual";
-    return this.transport(url.href, toBackend as TransportInit, attempt, to);
+  /** What an attempt sends, where functions of the caller have their say. */
+  async #prepared(addressed: Addressed, attempt: Attempt): Promise<TransportInit> {
+    const { transport } = this;
+    attempt.markSent(false);
+    const init: TransportInit = { ...attemptInit(addressed, attempt, transport) };
+    if (addressed.hooked !== undefined)
+      init.headers = await addressed.hooked.beforeRequest(addressed, attempt, init.headers);
+    if (addressed.made !== undefined) init.body = await addressed.made.open();
+    attempt.signal.throwIfAborted();
+    // Such a transport says itself when it sends.
+    if (transport.keepsOrigin !== true) attempt.markSent();
+    return init;
   }
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
@@ -152,19 +181,22 @@ export class FetchClient {
     const given = (): string | undefined => new Headers(init.headers).get(IDEMPOTENCY_KEY) ?? undefined;
     const key = this.#policy.keyOf(said, method, given);
     if (key === undefined) return { ...outgoing, to, said, key };
+    const hasOwnKey = outgoing.hasOwnKey === true || key !== given();
     const headers = withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key });
-    return { ...outgoing, to, said, key, init: { ...init, headers } };
+    return { ...outgoing, to, said, key, hasOwnKey, init: { ...init, headers } };
   }
 }
 
-function split(init: BalancedInit | undefined): {
+function split(init: BalancedInit | null | undefined): {
   own: FairleadInit | undefined;
-  platformInit: RequestInit | undefined;
+  made: FactoryBody | undefined;
+  platformInit: RequestInit | null | undefined;
 } {
-  if (init?.fairlead === undefined) return { own: undefined, platformInit: init };
+  if (init?.fairlead === undefined) return { own: undefined, made: undefined, platformInit: init };
   const { fairlead, ...platformInit } = init;
-  checkInit(fairlead);
-  return { own: fairlead, platformInit };
+  checkFetchInit(fairlead);
+  const { body, ...own } = fairlead;
+  return { own, made: body && new FactoryBody(body), platformInit };
 }
 
 /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
@@ -174,14 +206,15 @@ function withFallbackKey({ method, url, said, to }: Addressed): FairleadInit | u
   return { fallbackKey: url.href, ...said };
 }
 
-function limitBody({ init, oneShot, to }: Addressed, max: number): void {
+function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
   const limit = byteLimit(to.balancer, max);
   refuseLongBody(limit, init.headers, init.body);
-  if (oneShot !== undefined) oneShot.limit = limit;
+  const body = made ?? oneShot;
+  if (body !== undefined) body.limit = limit;
 }
 
 function judge(result: AttemptResult, addressed: Addressed): Report {
-  const { oneShot, to } = addressed;
+  const { oneShot, made, to } = addressed;
   if (!result.failed) {
     const { status, headers } = result.value as Response;
     const { clock, settings } = to.balancer;
@@ -189,7 +222,7 @@ function judge(result: AttemptResult, addressed: Addressed): Report {
     const { reports } = settings.strategy;
     return reports === undefined ? report : withLoad(report, headers.get(reports.header));
   }
-  if (oneShot?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
+  if ((made ?? oneShot)?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
   const report = judgeError(result);
   // What was read can't be sent again, though it went nowhere.
   return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;

@@ -3,12 +3,12 @@ import { toFetchError } from "./errors.ts";
 import { logicalLocation } from "./location.ts";
 import type { FairleadInit } from "./options.ts";
 import type { Addressed, Outgoing } from "./outgoing.ts";
-import { locationOf, redirected } from "./redirect.ts";
+import { isRedirect, locationOf, redirected } from "./redirect.ts";
 import { discard, withUrl } from "./response.ts";
 
 /**
- * A call whose redirects are followed here, because the transport can't or because another route may take them. One
- * deadline holds for all hops.
+ * A call whose redirects are followed here: every hop may be another backend's, or another route's. One deadline holds for
+ * all hops.
  *
  * @throws what `fetch` throws
  */
@@ -24,11 +24,15 @@ export async function followRedirects(
   const startedMs = clock.now();
   let current: Outgoing | Addressed = first;
   let response = await client.call(first, false);
+  let crossed = false;
   for (let redirects = 0; ; redirects++) {
-    const location = current.redirect === "manual" ? undefined : locationOf(response);
-    if (location === undefined) return response;
-    const url = resolve(client, location, current, response);
+    if (current.redirect === "manual" || !isRedirect(response)) return response;
+    const location = locationOf(response);
+    if (location === undefined && current.redirect !== "error") return response;
     discard(response);
+    if (location === undefined || current.redirect === "error")
+      throw new TypeError("fetch failed", { cause: new Error("unexpected redirect") });
+    const url = resolve(client, location, current, response);
     const next = redirected(current, response.status, url, redirects);
     if (client.serves(url.origin)) {
       const left = deadlineMs === false ? false : Math.max(0, deadlineMs - (clock.now() - startedMs));
@@ -39,19 +43,26 @@ export async function followRedirects(
       current = next;
       response = await leave(client, next);
     }
+    crossed ||= url.origin !== first.url.origin;
+    if (crossed && response.type === "basic") withUrl(response, response.url, true, tainted(response));
   }
 }
 
-async function leave(client: FetchClient, { url, init, signal }: Outgoing): Promise<Response> {
-  const response = await client.elsewhere(url.href, { ...init, redirect: "manual", signal: signal ?? null });
-  return withUrl(response, response.url, true, response.type);
+/** Source: Fetch standard, main fetch, "response tainting". */
+function tainted({ statusText, headers }: Response): Pick<Response, "type" | "statusText" | "headers"> {
+  return { type: "cors", statusText, headers };
+}
+
+function leave(client: FetchClient, { url, init, signal, made }: Outgoing): Promise<Response> {
+  const toOther: RequestInit = { ...init, redirect: "manual", signal: signal ?? null };
+  return client.elsewhere(url.href, toOther, made);
 }
 
 /** Where a Location leads, in the caller's terms. */
 function resolve(client: FetchClient, location: string, from: Outgoing | Addressed, response: Response): URL {
   try {
     return "to" in from
-      ? logicalLocation(location, from.url, from.to, client.answeredBy(response))
+      ? logicalLocation(location, from.url, from.to, client.answeredBy(response)?.backend)
       : new URL(location, from.url);
   } catch (cause) {
     throw new TypeError("fetch failed", { cause });

@@ -9,8 +9,6 @@ import type { Route } from "./route.ts";
 export class LogicalExchange extends Exchange {
   readonly #route: Route;
   readonly #origin: string;
-  /** The backend has sent the caller elsewhere. */
-  redirects = false;
 
   constructor(attempt: Attempt, handler: Handler, route: Route, origin: string) {
     super(attempt, handler);
@@ -25,7 +23,6 @@ export class LogicalExchange extends Exchange {
     statusText?: string,
   ): void {
     showLogicalLocation(controller, statusCode, headers, this.#route, this.#origin);
-    this.redirects = statusCode >= 300 && statusCode < 400;
     super.onResponseStart(controller, statusCode, headers, statusText);
   }
 }

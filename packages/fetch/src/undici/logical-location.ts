@@ -11,11 +11,23 @@ export function showLogicalLocation(
   { origin: own, prefix }: Route,
   origin: string,
 ): void {
-  const { location } = headers;
-  if (statusCode < 300 || statusCode >= 400 || location?.startsWith(`${own}/`) !== true) return;
-  const path = location.slice(own.length);
+  // A second one makes a list of them.
+  const location: unknown = headers.location;
+  if (statusCode < 300 || statusCode >= 400 || typeof location !== "string") return;
+  const path = pathOn(own, location);
+  if (path === undefined) return;
   headers.location = origin + (path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path);
   replaceRaw(controller.rawHeaders, headers.location);
+}
+
+/** With a scheme, or with a host alone. What has neither is in the caller's terms already. */
+const ABSOLUTE = /^(?:[a-z][\w+.-]*:|[/\\]{2})/i;
+
+function pathOn(own: string, location: string): string | undefined {
+  if (location.startsWith(`${own}/`)) return location.slice(own.length);
+  if (!ABSOLUTE.test(location) || !URL.canParse(location, own)) return undefined;
+  const { origin, username, password, pathname, search, hash } = new URL(location, own);
+  return origin === own && username === "" && password === "" ? pathname + search + hash : undefined;
 }
 
 /** `fetch` reads the headers as they came. */
