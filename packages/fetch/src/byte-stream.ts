@@ -3,7 +3,10 @@ const READ_AHEAD = 64 * 1024;
 
 type Chunk = Uint8Array<ArrayBuffer>;
 
-/** A stream of bytes, as the platform's responses have them: it can be read into a buffer of the caller's. */
+/**
+ * A stream of bytes, as the platform's responses have them: it can be read into a buffer of the caller's. `read` never
+ * returns an empty chunk; `undefined` is the end.
+ */
 export function byteStream(
   read: () => Promise<Chunk | undefined>,
   cancel: (reason: unknown) => Promise<void>,
@@ -20,7 +23,7 @@ function ownedStream(
     {
       type: "bytes",
       async pull(controller) {
-        const chunk = await someOf(read);
+        const chunk = await read();
         if (chunk !== undefined) {
           controller.enqueue(owned(chunk));
           return;
@@ -43,7 +46,7 @@ function plainStream(
   return new ReadableStream<Chunk>(
     {
       async pull(controller) {
-        const chunk = await someOf(read);
+        const chunk = await read();
         if (chunk === undefined) controller.close();
         else controller.enqueue(chunk);
       },
@@ -51,14 +54,6 @@ function plainStream(
     },
     new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
   );
-}
-
-/** Nothing is no chunk of such a stream. */
-async function someOf(read: () => Promise<Chunk | undefined>): Promise<Chunk | undefined> {
-  for (;;) {
-    const chunk = await read();
-    if (chunk === undefined || chunk.byteLength > 0) return chunk;
-  }
 }
 
 /** A stream of bytes takes buffers away from who fills it; one that others have a part of is not ours to give. */

@@ -12,6 +12,7 @@ import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import { checkClientOptions, checkFetchInit, type FairleadInit, type FetchInit, type FetchOptions } from "./options.ts";
 import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { sendPlainly } from "./plain-send.ts";
+import { isRedirect } from "./redirect.ts";
 import { followRedirects } from "./redirects.ts";
 import { wholeBody } from "./request-body.ts";
 import { byteLimit, refuseLongBody } from "./request-bytes.ts";
@@ -42,9 +43,9 @@ export function createFetch(target: Target, options: FetchOptions = {}): Balance
   checkClientOptions("createFetch", options, ["fetch", "hooks"], (check, input) => checkHooks(check, input["hooks"]));
   const { fetch: transport = platformFetch, hooks, ...calls } = options;
   const client = new FetchClient(target, transport, new CallPolicy(calls), hookLists(hooks));
-  return function fetch(input, init = undefined) {
+  return function fetch(input, ...rest) {
     // biome-ignore lint/complexity/noArguments: `undefined` is an argument, too.
-    if (arguments.length > 0) return client.fetch(input, init);
+    if (arguments.length > 0) return client.fetch(input, rest[0]);
     return Promise.reject(new TypeError("fetch: 1 argument required, but 0 present."));
   };
 }
@@ -144,21 +145,27 @@ export class FetchClient {
     });
   }
 
-  /** Who has sent a response. */
+  /** Who has sent a response: known of redirects, and where there are hooks. */
   answeredBy(response: Response): Attempt | undefined {
     return this.#answers.get(response);
   }
 
-  async #attempt(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+  #attempt(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+    const send = (init: TransportInit): Promise<Response> => this.#send(addressed, init, attempt, isRedirected);
+    return addressed.hooked === undefined && addressed.made === undefined
+      ? send(attemptInit(addressed, attempt, this.transport))
+      : this.#prepared(addressed, attempt).then(send);
+  }
+
+  async #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
     const { transport } = this;
-    const waits = addressed.hooked !== undefined || addressed.made !== undefined;
-    const init = waits ? await this.#prepared(addressed, attempt) : attemptInit(addressed, attempt, transport);
     const response =
       transport.keepsOrigin === true
         ? await transport(addressed.url.href, init, attempt, addressed.to)
         : await sendPlainly(transport, addressed, init, attempt, isRedirected);
     if (isRedirected && !response.redirected) withUrl(response, response.url, true);
-    this.#answers.set(response, attempt);
+    // Whoever asks is a hook, or follows a redirect.
+    if (addressed.hooked !== undefined || isRedirect(response)) this.#answers.set(response, attempt);
     return response;
   }
 

@@ -88,10 +88,12 @@ function shown({ url, method }: Outgoing): HookContext {
   return { url: url.href, method };
 }
 
+const nothing = (): void => {};
+
 /** Whoever aborts does not wait for a hook. */
 async function unlessAborted<T>(answer: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return answer;
-  let stop = (): void => {};
+  let stop = nothing;
   const aborted = new Promise<never>((_resolve, reject) => {
     stop = () => reject(signal.reason);
     signal.addEventListener("abort", stop, { once: true });

@@ -1,18 +1,20 @@
 /** What `fetch` reads of its second argument (Fetch standard §5.4, `RequestInit`), and undici's `dispatcher`. */
 const MEMBERS = [
-  ...[
-    "method",
-    "headers",
-    "body",
-    "mode",
-    "credentials",
-    "cache",
-    "redirect",
-    "referrer",
-    "referrerPolicy",
-    "integrity",
-  ],
-  ...["keepalive", "signal", "duplex", "priority", "dispatcher"],
+  "method",
+  "headers",
+  "body",
+  "mode",
+  "credentials",
+  "cache",
+  "redirect",
+  "referrer",
+  "referrerPolicy",
+  "integrity",
+  "keepalive",
+  "signal",
+  "duplex",
+  "priority",
+  "dispatcher",
 ] as const;
 
 /**
@@ -28,7 +30,9 @@ export function readInit<T extends object>(init: T | null | undefined): T | unde
   const isPlain = prototype === null || prototype === Object.prototype;
   const own = { ...init } as Record<string, unknown>;
   if (!isPlain) for (const name of MEMBERS) own[name] = (init as Record<string, unknown>)[name];
-  const { headers } = own;
+  const { method, headers } = own;
+  // Whatever it is, the platform makes a text of it.
+  if (method !== undefined) own["method"] = `${method as string | number}`;
   if (isReadOnce(headers)) own["headers"] = new Headers(headers);
   for (const name in own) if (own[name] === undefined) delete own[name];
   return own as T;

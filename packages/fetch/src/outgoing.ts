@@ -57,10 +57,7 @@ export function readRequest(
   if (!isRequest(input) && own === undefined && made === undefined) return { ...PLAIN_GET, url };
   const parts: RequestInit & { duplex?: "half" } = isRequest(input) ? over(partsOf(input, own), own) : { ...own };
   const { signal, method = "GET", redirect = "follow" } = parts;
-  if (!REDIRECTS.has(redirect))
-    throw new TypeError(`redirect must be "follow", "manual" or "error", not "${redirect}"`);
-  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function")
-    throw new TypeError("signal must be an AbortSignal");
+  checkParts(parts);
   delete parts.signal;
   const body = made === undefined ? parts.body : undefined;
   const oneShot = isOneShot(body) ? new OneShotBody(body) : undefined;
@@ -68,7 +65,7 @@ export function readRequest(
   if (made !== undefined) parts.duplex = "half";
   return {
     url,
-    method: `${method}`.toUpperCase(),
+    method: method.toUpperCase(),
     redirect,
     init: parts,
     oneShot,
@@ -76,6 +73,15 @@ export function readRequest(
     signal: signal ?? undefined,
   };
 }
+
+/** Of what the platform would check, all that it is not given as it is. */
+function checkParts({ redirect, signal }: RequestInit): void {
+  if (redirect !== undefined && !REDIRECTS.has(redirect))
+    throw new TypeError(`redirect must be "follow", "manual" or "error", not "${redirect}"`);
+  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function")
+    throw new TypeError("signal must be an AbortSignal");
+}
+
 function over(parts: RequestInit, own: RequestInit | undefined): RequestInit {
   const body = own?.body ?? parts.body;
   return { ...parts, ...own, ...(body === undefined || body === null ? undefined : { body }) };

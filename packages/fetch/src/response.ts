@@ -66,9 +66,11 @@ function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, 
   const tracked = byteStream(
     async () => {
       try {
-        const { done, value } = await read();
-        if (done) release();
-        return value;
+        for (;;) {
+          const { done, value } = await read();
+          if (done) release();
+          if (done || value.byteLength > 0) return value;
+        }
       } catch (error) {
         // An abort is the caller's doing.
         release(attempt.signal.aborted ? undefined : streamFailure(error));

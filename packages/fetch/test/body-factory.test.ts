@@ -97,9 +97,7 @@ for (const { name, connect } of transports) {
           ),
         ),
       ).toBe(mine);
-      const thrown = put(() => {
-        throw "a text";
-      });
+      const thrown = put(() => Promise.reject("a text"));
       expect(await caught(call("/", thrown))).toBe("a text");
       await idle(balancer);
       expect(server.received).toEqual([]);

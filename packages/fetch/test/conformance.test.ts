@@ -58,10 +58,10 @@ const balanced: readonly Balanced[] = [
 const cases: readonly Case[] = [...bodyCases, ...redirectCases, ...abortCases, ...responseCases, ...inputCases];
 
 /** No lease is held, and no answer is under way. */
-async function atRest(): Promise<void> {
-  const open = (): unknown => [balancer.backends[0]?.inFlight("request"), server.open, other.open];
-  await vi.waitFor(() => expect(open()).toEqual([0, 0, 0]), { interval: 2, timeout: 2_000 });
-}
+const open = (): unknown => [balancer.backends[0]?.inFlight("request"), server.open, other.open];
+
+const atRest = (): Promise<void> =>
+  vi.waitFor(() => expect(open()).toEqual([0, 0, 0]), { interval: 2, timeout: 2_000 });
 
 afterAll(async () => {
   await balancer.close({ drainMs: 0 });

@@ -20,26 +20,59 @@ const transports: readonly {
 
 /** What URLs are made of, and what confuses those who read them. */
 const PIECES = [
-  ...["/", "//", "\\", "/\\", "\\\\", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", "%00", "%0d%0a", ":", "@", "?", "#"],
-  ...["http:", "https:", "HTTP:", "http:/", "http://", "ftp://", "file:///", "data:,", "javascript:", "blob:", "ws://"],
-  ...["evil.test", "orders", "ORDERS", "orders.", "ordеrs", "orders:80", "orders:81", "user:word@", "127.1", "[::1]"],
-  ...[
-    "\t",
-    "\n",
-    "\r",
-    "\r\n",
-    " ",
-    "\0",
-    "\u{2025}",
-    "\u{3002}",
-    "\u{ff0e}",
-    "\u{ff0f}",
-    "\u{2f}",
-    "ａ",
-    "é",
-    "x",
-    "base",
-  ],
+  "/",
+  "//",
+  "\\",
+  "/\\",
+  "\\\\",
+  ".",
+  "..",
+  "%2e",
+  "%2E%2e",
+  "%2f",
+  "%5c",
+  "%00",
+  "%0d%0a",
+  ":",
+  "@",
+  "?",
+  "#",
+  "http:",
+  "https:",
+  "HTTP:",
+  "http:/",
+  "http://",
+  "ftp://",
+  "file:///",
+  "data:,",
+  "javascript:",
+  "blob:",
+  "ws://",
+  "evil.test",
+  "orders",
+  "ORDERS",
+  "orders.",
+  "ordеrs",
+  "orders:80",
+  "orders:81",
+  "user:word@",
+  "127.1",
+  "[::1]",
+  "\t",
+  "\n",
+  "\r",
+  "\r\n",
+  " ",
+  "\0",
+  "\u{2025}",
+  "\u{3002}",
+  "\u{ff0e}",
+  "\u{ff0f}",
+  "\u{2f}",
+  "ａ",
+  "é",
+  "x",
+  "base",
 ];
 
 const hostile = fc.oneof(
@@ -56,8 +89,8 @@ interface Gone {
 /** Where a request goes, if it goes; nothing is sent. */
 async function whereTo(prefix: string, input: string): Promise<Gone | undefined> {
   let gone: Gone | undefined;
-  const note = (balanced: boolean) => async (url: string | URL | Request) => {
-    gone = { url: String(url), balanced };
+  const note = (balanced: boolean) => async (url: string) => {
+    gone = { url, balanced };
     return new Response();
   };
   const balancer = balancerOver([`http://backend.test${prefix}`]);
@@ -94,17 +127,21 @@ test("whatever text is given, it goes to a backend below its prefix, to the very
 });
 
 test.each([
-  ...[
-    "//evil.test/x",
-    "/\\evil.test/x",
-    "\\\\evil.test/x",
-    "\\/evil.test",
-    "/\t/evil.test",
-    "\n//evil.test",
-    " //evil.test",
-  ],
-  ...["///evil.test", "//user@evil.test", "//orders@evil.test", "//evil.test\\@orders/", "http://user:word@orders/"],
-  ...["//\u{3002}evil.test", "//evil\u{3002}test/", "http://orders:word@orders/x"],
+  "//evil.test/x",
+  "/\\evil.test/x",
+  "\\\\evil.test/x",
+  "\\/evil.test",
+  "/\t/evil.test",
+  "\n//evil.test",
+  " //evil.test",
+  "///evil.test",
+  "//user@evil.test",
+  "//orders@evil.test",
+  "//evil.test\\@orders/",
+  "http://user:word@orders/",
+  "//\u{3002}evil.test",
+  "//evil\u{3002}test/",
+  "http://orders:word@orders/x",
 ])("%j is refused", async (input) => {
   expect(await whereTo("/base", input)).toBeUndefined();
 });
@@ -146,26 +183,25 @@ test.each([
 const SECRETS = { authorization: "secret", cookie: "secret", "proxy-authorization": "secret" };
 const OURS = ["idempotency-key", "x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms"];
 
+/** Redirects `/to?status=…&location=…`, and notes every request that it gets. */
+async function service() {
+  const seen: Received[] = [];
+  const server = await httpServer((request, response, body) => {
+    const { method = "", url = "", headers } = request;
+    seen.push({ method, url, headers, body });
+    const { pathname, searchParams } = new URL(url, "http://host");
+    const status = Number(searchParams.get("status"));
+    if (pathname.endsWith("/to")) response.writeHead(status, { location: searchParams.get("location") ?? "" }).end();
+    else response.end("there");
+  });
+  return { ...server, seen };
+}
+
+const to = (location: string, status = 307): string =>
+  `/to?${new URLSearchParams({ status: String(status), location })}`;
+
 for (const { name, connect } of transports) {
   describe(name, () => {
-    /** Redirects `/to?status=…&location=…`, and notes every request that it gets. */
-    async function service() {
-      const seen: Received[] = [];
-      const server = await httpServer((request, response, body) => {
-        const { method = "", url = "", headers } = request;
-        seen.push({ method, url, headers, body });
-        const { pathname, searchParams } = new URL(url, "http://host");
-        const status = Number(searchParams.get("status"));
-        if (pathname.endsWith("/to"))
-          response.writeHead(status, { location: searchParams.get("location") ?? "" }).end();
-        else response.end("there");
-      });
-      return { ...server, seen };
-    }
-
-    const to = (location: string, status = 307): string =>
-      `/to?${new URLSearchParams({ status: String(status), location })}`;
-
     test("neither credentials nor what fairlead adds go to another origin, by whatever way", async () => {
       const [server, elsewhere] = [await service(), await service()];
       const balancer = balancerOver([server.url]);

@@ -3,7 +3,7 @@ import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
 import type { Budget } from "./budget.ts";
-import { askFirst } from "./consent.ts";
+import { awaitConsent } from "./consent.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
@@ -145,26 +145,14 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
       return;
     }
     const leftMs = this.deadlineAtMs - this.now();
-    this.#endWait = askFirst(
-      () => beforeRepeat(failedAttempt(last)),
-      this.host.clock,
-      leftMs,
-      (consent) => {
-        this.#endWait = undefined;
-        if (consent.failed) this.#refused(consent.error);
-        else if (consent.given) this.#again(last, repeat);
-        else this.#denied(last);
-      },
-    );
-  }
-
-  /** Whoever was to agree to the repeat has failed. */
-  #refused(error: unknown): void {
-    this.#giveBack();
-    this.host.counters.ignored++;
-    this.#conclude({ failed: true, error });
-    this.#dropReplaced();
-    this.#endIfDone();
+    this.#endWait = awaitConsent(beforeRepeat(failedAttempt(last)), this.host.clock, leftMs, (consent) => {
+      this.#endWait = undefined;
+      if (consent.failed) {
+        this.host.counters.ignored++;
+        this.#end(consent.error);
+      } else if (consent.given) this.#again(last, repeat);
+      else this.#denied(last);
+    });
   }
 
   /** The repeat is not made. */

@@ -5,12 +5,9 @@ export type Consent =
   | { readonly failed: false; readonly given: boolean }
   | { readonly failed: true; readonly error: unknown };
 
-/**
- * Asks and waits for the answer; without one within `limitMs`, that is a no. Returns how to stop waiting: the answer then
- * comes too late.
- */
-export function askFirst(
-  ask: () => Promise<boolean>,
+/** Waits for an answer; none within `limitMs` is a no. Returns how to stop waiting: the answer then comes too late. */
+export function awaitConsent(
+  answer: Promise<boolean>,
   clock: Clock,
   limitMs: number,
   then: (consent: Consent) => void,
@@ -29,7 +26,7 @@ export function askFirst(
     stop();
     then(consent);
   };
-  ask().then(
+  answer.then(
     (given) => answered({ failed: false, given }),
     (error: unknown) => answered({ failed: true, error }),
   );

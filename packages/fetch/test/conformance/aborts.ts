@@ -28,7 +28,7 @@ async function aborted(
   if (when === "before") abort();
   const call = fetch(origin + path, { ...init, signal });
   if (when === "at once") abort();
-  if (when === "at its arrival") server.arrival.then(abort);
+  if (when === "at its arrival") server.onArrival(abort);
   try {
     const response = await call;
     if (when === "at the body") setTimeout(abort, 20);
@@ -93,7 +93,7 @@ const special: readonly Case[] = [
     name: "by the signal of a Request, later",
     run: async (site) => {
       const controller = new AbortController();
-      site.server.arrival.then(() => controller.abort(new Own("mine")));
+      site.server.onArrival(() => controller.abort(new Own("mine")));
       return withReason(site, {}, () => controller.signal.reason, { signal: controller.signal });
     },
   },
@@ -102,7 +102,7 @@ const special: readonly Case[] = [
     run: async (site) => {
       const theirs = new AbortController();
       const own = new AbortController();
-      site.server.arrival.then(() => {
+      site.server.onArrival(() => {
         theirs.abort(new Own("theirs"));
         own.abort(new Own("mine"));
       });

@@ -14,8 +14,12 @@ function without(...names: readonly string[]): (observation: Observation) => unk
 }
 
 const REFUSALS = [
-  ...["a text for an init", "a number for an init", "redirect of nonsense", "no arguments", "credentials"],
-  ...["what it never throws"],
+  "a text for an init",
+  "a number for an init",
+  "redirect of nonsense",
+  "no arguments",
+  "credentials",
+  "what it never throws",
 ].map((name) => `input: ${name}`);
 
 /** Of `createFetch`, whatever the transport. */
@@ -54,8 +58,13 @@ export const DISPATCHER_EXCEPTIONS: readonly Exception[] = [
 
 /** There is no place for a dispatcher in these. */
 const WITHOUT_PLACE = [
-  ...["a text for an init", "a number for an init", "a function for an init", "an init that inherits"],
-  ...["an init of a class", "its length", "a Request for an init"],
+  "a text for an init",
+  "a number for an init",
+  "a function for an init",
+  "an init that inherits",
+  "an init of a class",
+  "its length",
+  "a Request for an init",
 ].map((name) => `input: ${name}`);
 
 export function takesDispatcher({ name }: Case): boolean {

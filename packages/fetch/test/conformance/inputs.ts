@@ -173,10 +173,7 @@ const special: readonly Case[] = [
     name: "a Request for an init",
     run: async ({ fetch, origin }) =>
       show(
-        await fetch(
-          `${origin}/y`,
-          new Request(`${origin}/x`, { method: "PUT", headers: { "x-a": "1" }, body: "x" }) as RequestInit,
-        ),
+        await fetch(`${origin}/y`, new Request(`${origin}/x`, { method: "PUT", headers: { "x-a": "1" }, body: "x" })),
       ),
   },
   {

@@ -1,9 +1,28 @@
 import { type Case, describeError, type Site, show } from "./site.ts";
 
 const PATHS = [
-  ...["/gzip", "/br", "/deflate", "/zstd", "/twice", "/unknown-coding", "/bad-gzip", "/many-codings", "/empty"],
-  ...["/zero", "/long", "/json", "/bom", "/cookies", "/headers", "/trailers", "/early-hints", "/processing", "/said"],
-  ...["/cut", "/reset", "/nonsense"],
+  "/gzip",
+  "/br",
+  "/deflate",
+  "/zstd",
+  "/twice",
+  "/unknown-coding",
+  "/bad-gzip",
+  "/many-codings",
+  "/empty",
+  "/zero",
+  "/long",
+  "/json",
+  "/bom",
+  "/cookies",
+  "/headers",
+  "/trailers",
+  "/early-hints",
+  "/processing",
+  "/said",
+  "/cut",
+  "/reset",
+  "/nonsense",
 ];
 
 const STATUSES = [

@@ -49,6 +49,10 @@ export class ConformanceServer {
     return this.#arrival.promise;
   }
 
+  onArrival(listener: () => void): void {
+    this.#arrival.promise.then(listener, listener);
+  }
+
   connections(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));

@@ -14,7 +14,7 @@ export interface Site {
 /** A thing that a caller can do with a `fetch`, and what is seen of it. */
 export interface Case {
   readonly name: string;
-  run(site: Site): Promise<unknown>;
+  readonly run: (site: Site) => Promise<unknown>;
 }
 
 /** All that a caller and a server can see of a case. */
