@@ -48,10 +48,13 @@ export class OneShotBody {
   /** The error of a body that was longer. */
   tooLong: FairleadError | undefined = undefined;
 
-  /** @throws TypeError if somebody else reads it */
+  /** @throws TypeError if somebody else reads it, or has */
   constructor(source: OneShotSource) {
-    if ("locked" in source && source.locked) throw new TypeError("The body is locked or was read before");
     this.#source = source;
+    if (!("getReader" in source)) return;
+    // Only the platform knows whether a stream was read before.
+    new Response(source).headers.has("x");
+    this.#puller = pullerOf(source);
   }
 
   /**
@@ -81,9 +84,8 @@ export class OneShotBody {
     );
   }
 
-  /** The call is over: the source is told, so that it can free what it holds. */
+  /** The call has failed: the source is told, so that it can free what it holds. */
   dispose(reason: unknown): void {
-    if (this.consumed) return;
     this.consumed = true;
     this.#cancel(reason);
   }

@@ -70,8 +70,9 @@ export function callOptions<T>(
   judge: (result: AttemptResult) => Report,
   accepts: (answer: unknown) => boolean,
   discard: (value: T) => void,
+  beforeRepeat?: CallOptions<T>["beforeRepeat"],
 ): CallOptions<T> {
-  const ours = { idempotent, oneShot, judge, accepts, signal, discard };
+  const ours = { idempotent, oneShot, judge, accepts, signal, discard, beforeRepeat };
   return said === undefined ? ours : { ...said, ...ours };
 }
 

@@ -1,24 +1,29 @@
-import type { Attempt, AttemptResult, Backend, Balancer, Report, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
+import { attemptInit } from "./attempt-init.ts";
+import { FactoryBody } from "./body-factory.ts";
 import { CallPolicy, callOptions } from "./call-policy.ts";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
+import { HookedCall } from "./hooked-call.ts";
+import { checkHooks, type HookLists, hookLists } from "./hooks.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
-import { checkClientOptions, checkInit, type FairleadInit, type FetchOptions } from "./options.ts";
+import { checkClientOptions, checkFetchInit, type FairleadInit, type FetchInit, type FetchOptions } from "./options.ts";
 import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
 import { sendPlainly } from "./plain-send.ts";
-import { attemptHeaders } from "./propagation.ts";
+import { isRedirect } from "./redirect.ts";
 import { followRedirects } from "./redirects.ts";
+import { wholeBody } from "./request-body.ts";
 import { byteLimit, refuseLongBody } from "./request-bytes.ts";
 import { discard, isResponse, withUrl } from "./response.ts";
 import { headerReader, hostOf, Routable } from "./routable.ts";
-import { type FetchInput, logicalUrl } from "./target.ts";
+import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
 
 /** The platform's init, and what fairlead is told of this one call. */
 export interface BalancedInit extends RequestInit {
-  readonly fairlead?: FairleadInit | undefined;
+  readonly fairlead?: FetchInit | undefined;
 }
 
 /** A `fetch` whose calls to the target's logical origin are balanced. Assignable to `typeof fetch`. */
@@ -35,10 +40,14 @@ export type BalancedFetch = (input: FetchInput, init?: BalancedInit) => Promise<
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
  */
 export function createFetch(target: Target, options: FetchOptions = {}): BalancedFetch {
-  checkClientOptions("createFetch", options, ["fetch"]);
-  const { fetch: transport = platformFetch, ...calls } = options;
-  const client = new FetchClient(target, transport, new CallPolicy(calls));
-  return (input, init) => client.fetch(input, init);
+  checkClientOptions("createFetch", options, ["fetch", "hooks"], (check, input) => checkHooks(check, input["hooks"]));
+  const { fetch: transport = platformFetch, hooks, ...calls } = options;
+  const client = new FetchClient(target, transport, new CallPolicy(calls), hookLists(hooks));
+  return function fetch(input, ...rest) {
+    // biome-ignore lint/complexity/noArguments: `undefined` is an argument, too.
+    if (arguments.length > 0) return client.fetch(input, rest[0]);
+    return Promise.reject(new TypeError("fetch: 1 argument required, but 0 present."));
+  };
 }
 
 /** The platform's `fetch`, looked up at each call. */
@@ -49,33 +58,46 @@ export class FetchClient {
   readonly transport: Transport;
   readonly #destinations: Destinations;
   readonly #policy: CallPolicy;
-  /** Redirects are followed here: the transport can't, or another route may take them. */
-  readonly #follows: boolean;
-  readonly #answers = new WeakMap<Response, Backend>();
+  readonly #hooks: HookLists | undefined;
+  readonly #answers = new WeakMap<Response, Attempt>();
 
-  constructor(target: Target, transport: Transport, policy: CallPolicy) {
+  constructor(target: Target, transport: Transport, policy: CallPolicy, hooks?: HookLists) {
     this.transport = transport;
     this.#destinations = new Destinations(target);
     this.#policy = policy;
-    this.#follows = transport.keepsOrigin !== true || this.#destinations.balancer === undefined;
+    this.#hooks = hooks;
   }
 
-  fetch(input: FetchInput, init: BalancedInit | undefined): Promise<Response> {
+  fetch(input: FetchInput, init: BalancedInit | null | undefined): Promise<Response> {
     // `fetch` never throws, it rejects.
     try {
-      const { own, platformInit } = split(init);
+      const { own, made, platformInit } = split(init);
       const url = logicalUrl(input, this.#destinations);
-      if (url === undefined) return this.elsewhere(input, platformInit);
-      const first = this.address(readRequest(url, input, platformInit), own);
-      return this.#follows ? followRedirects(this, first, own) : this.call(first, false);
+      if (url === undefined) return this.elsewhere(input, platformInit, made);
+      const isWhole = !isRequest(input) || made !== undefined || (platformInit?.body ?? null) !== null;
+      const whole = isWhole ? undefined : wholeBody(input);
+      if (whole === undefined) return this.#begin(readRequest(url, input, platformInit, made), own);
+      const begin = (body: ArrayBuffer) => this.#begin(readRequest(url, input, { ...platformInit, body }), own);
+      return whole.then(begin).catch((error: unknown) => {
+        throw toFetchError(error);
+      });
     } catch (error) {
       return Promise.reject(toFetchError(error));
     }
   }
 
+  #begin(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
+    if (this.#hooks === undefined) return followRedirects(this, this.address(outgoing, own), own);
+    const hooked = new HookedCall(this.#hooks);
+    const answer = followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
+    return hooked.conclude(outgoing, answer, (response) => this.answeredBy(response));
+  }
+
   /** Another origin is none of ours. */
-  elsewhere(input: FetchInput, init: RequestInit | undefined): Promise<Response> {
-    return (this.transport.fetch ?? globalThis.fetch)(input, init);
+  async elsewhere(input: FetchInput, init: RequestInit | null | undefined, made?: FactoryBody): Promise<Response> {
+    const other = this.transport.fetch ?? globalThis.fetch;
+    if (made === undefined) return other(input, init ?? undefined);
+    return other(input, { ...init, body: await made.open(), duplex: "half" } as RequestInit);
   }
 
   serves(origin: string): boolean {
@@ -110,7 +132,7 @@ export class FetchClient {
 
   /** One balanced call: attempts until there is a response to return. */
   call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
-    const { method, oneShot, signal, key, said, to, kind, watch } = addressed;
+    const { method, oneShot, made, signal, key, said, to, kind, watch, hooked } = addressed;
     const options = callOptions<Response>(
       withFallbackKey(addressed),
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
@@ -119,42 +141,58 @@ export class FetchClient {
       (result) => judge(result, addressed),
       isResponse,
       discard,
+      hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
     );
-    const send = this.#follows
-      ? (attempt: Attempt) => this.#sendAndShow(addressed, attempt, isRedirected)
-      : (attempt: Attempt) => this.#send(addressed, attempt);
+    const send = (attempt: Attempt): Promise<Response> => this.#attempt(addressed, attempt, isRedirected);
     const run = watch === undefined ? send : (attempt: Attempt) => watch(attempt, send);
     const all = kind === undefined ? options : { ...options, kind };
-    const answer = to.match === undefined ? to.balancer.call(run, all) : to.match.call(run, all, send);
+    const answer =
+      to.match === undefined
+        ? to.balancer.call(run, all)
+        : to.match.call(run, all, (attempt) => this.#attempt(unheard(addressed), attempt, isRedirected));
     return answer.catch((error: unknown) => {
-      if (signal?.aborted === true) oneShot?.dispose(error);
-      throw toFetchError(oneShot?.tooLong ?? error);
+      const body = made ?? oneShot;
+      body?.dispose(error);
+      throw toFetchError(body?.tooLong ?? error);
     });
   }
 
-  /** Who has sent a response, where redirects are followed here. */
-  answeredBy(response: Response): Backend | undefined {
+  /** Who has sent a response: known of redirects, and where there are hooks. */
+  answeredBy(response: Response): Attempt | undefined {
     return this.#answers.get(response);
   }
 
-  async #sendAndShow(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
-    const response = await (this.transport.keepsOrigin === true
-      ? this.#send(addressed, attempt)
-      : sendPlainly(this.transport, addressed, attempt, isRedirected));
-    if (isRedirected && !response.redirected) withUrl(response, response.url, true, response.type);
-    this.#answers.set(response, attempt.backend);
+  #attempt(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+    const send = (init: TransportInit): Promise<Response> => this.#send(addressed, init, attempt, isRedirected);
+    return addressed.hooked === undefined && addressed.made === undefined
+      ? send(attemptInit(addressed, attempt, this.transport))
+      : this.#prepared(addressed, attempt).then(send);
+  }
+
+  async #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+    const { transport } = this;
+    const response =
+      transport.keepsOrigin === true
+        ? await transport(addressed.url.href, init, attempt, addressed.to)
+        : await sendPlainly(transport, addressed, init, attempt, isRedirected);
+    if (isRedirected && !response.redirected) withUrl(response, response.url, true);
+    // Whoever asks is a hook, or follows a redirect.
+    if (addressed.hooked !== undefined || isRedirect(response)) this.#answers.set(response, attempt);
     return response;
   }
 
-  #send({ url, init, oneShot, signal, said, to }: Addressed, attempt: Attempt): Promise<Response> {
-    // A signal costs microseconds: such a transport hears of the end through `attempt` unless the caller gave one.
-    const quiet = signal === undefined || this.transport.needsNoSignal === true;
-    const own: TransportInit = quiet ? {} : { signal: attempt.signal };
-    const body = oneShot === undefined ? undefined : { body: oneShot.open() };
-    const toBackend = { ...init, ...own, ...body };
-    if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));
-    if (this.#follows) toBackend.redirect = "manual";
-    return this.transport(url.href, toBackend as TransportInit, attempt, to);
+  /** What an attempt sends, where functions of the caller have their say. */
+  async #prepared(addressed: Addressed, attempt: Attempt): Promise<TransportInit> {
+    const { transport } = this;
+    attempt.markSent(false);
+    const init: TransportInit = { ...attemptInit(addressed, attempt, transport) };
+    if (addressed.hooked !== undefined)
+      init.headers = await addressed.hooked.beforeRequest(addressed, attempt, init.headers);
+    if (addressed.made !== undefined) init.body = await addressed.made.open();
+    attempt.signal.throwIfAborted();
+    // Such a transport says itself when it sends.
+    if (transport.keepsOrigin !== true) attempt.markSent();
+    return init;
   }
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
@@ -162,19 +200,27 @@ export class FetchClient {
     const given = (): string | undefined => new Headers(init.headers).get(IDEMPOTENCY_KEY) ?? undefined;
     const key = this.#policy.keyOf(said, method, given);
     if (key === undefined) return { ...outgoing, to, said, key };
+    const hasOwnKey = outgoing.hasOwnKey === true || key !== given();
     const headers = withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key });
-    return { ...outgoing, to, said, key, init: { ...init, headers } };
+    return { ...outgoing, to, said, key, hasOwnKey, init: { ...init, headers } };
   }
 }
 
-function split(init: BalancedInit | undefined): {
+function split(init: BalancedInit | null | undefined): {
   own: FairleadInit | undefined;
-  platformInit: RequestInit | undefined;
+  made: FactoryBody | undefined;
+  platformInit: RequestInit | null | undefined;
 } {
-  if (init?.fairlead === undefined) return { own: undefined, platformInit: init };
+  if (init?.fairlead === undefined) return { own: undefined, made: undefined, platformInit: init };
   const { fairlead, ...platformInit } = init;
-  checkInit(fairlead);
-  return { own: fairlead, platformInit };
+  checkFetchInit(fairlead);
+  const { body, ...own } = fairlead;
+  return { own, made: body && new FactoryBody(body), platformInit };
+}
+
+/** The same request, of which the caller's hooks hear nothing. */
+function unheard(addressed: Addressed): Addressed {
+  return { ...addressed, hooked: undefined };
 }
 
 /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
@@ -184,14 +230,15 @@ function withFallbackKey({ method, url, said, to }: Addressed): FairleadInit | u
   return { fallbackKey: url.href, ...said };
 }
 
-function limitBody({ init, oneShot, to }: Addressed, max: number): void {
+function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
   const limit = byteLimit(to.balancer, max);
   refuseLongBody(limit, init.headers, init.body);
-  if (oneShot !== undefined) oneShot.limit = limit;
+  const body = made ?? oneShot;
+  if (body !== undefined) body.limit = limit;
 }
 
 function judge(result: AttemptResult, addressed: Addressed): Report {
-  const { oneShot, to } = addressed;
+  const { oneShot, made, to } = addressed;
   if (!result.failed) {
     const { status, headers } = result.value as Response;
     const { clock, settings } = to.balancer;
@@ -199,7 +246,7 @@ function judge(result: AttemptResult, addressed: Addressed): Report {
     const { reports } = settings.strategy;
     return reports === undefined ? report : withLoad(report, headers.get(reports.header));
   }
-  if (oneShot?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
+  if ((made ?? oneShot)?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
   const report = judgeError(result);
   // What was read can't be sent again, though it went nowhere.
   return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;

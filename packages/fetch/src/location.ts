@@ -30,6 +30,8 @@ export function logicalLocation(
   logical.pathname = path;
   logical.search = url.search;
   logical.hash = url.hash;
+  logical.username = url.username;
+  logical.password = url.password;
   return logical;
 }
 

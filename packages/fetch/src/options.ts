@@ -6,6 +6,8 @@ import {
   type KeyAffinity,
   type OptionCheck,
 } from "@fairlead/core";
+import type { BodyFactory } from "./body-factory.ts";
+import type { FetchHooks } from "./hooks.ts";
 import type { IdempotencyKey } from "./idempotency-key.ts";
 import type { Transport } from "./transport.ts";
 
@@ -60,6 +62,17 @@ export interface ClientOptions extends FairleadInit {
 export interface FetchOptions extends ClientOptions {
   /** Makes the requests. Default: the platform's `fetch`, looked up at each call. */
   readonly fetch?: Transport | undefined;
+  /** Functions to call on the way: see `FetchHooks`. Default: none, which costs nothing. */
+  readonly hooks?: FetchHooks | undefined;
+}
+
+/** What one call of a `createFetch` may say. */
+export interface FetchInit extends FairleadInit {
+  /**
+   * Makes the body, anew for each attempt: so a stream can be sent again. Goes before `body`, and may return a promise.
+   * What it throws ends the call, and no backend is blamed. Default: `body` is sent.
+   */
+  readonly body?: BodyFactory | undefined;
 }
 
 const INIT_KEYS = ["idempotencyKey", "maxRequestBytes", "propagate"];
@@ -67,6 +80,14 @@ const INIT_KEYS = ["idempotencyKey", "maxRequestBytes", "propagate"];
 /** @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems of what one call says */
 export function checkInit(init: FairleadInit): void {
   checkCallOptions("fairlead", init, INIT_KEYS, checkOwn);
+}
+
+/** @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems of what one call of a `createFetch` says */
+export function checkFetchInit(init: FetchInit): void {
+  checkCallOptions("fairlead", init, [...INIT_KEYS, "body"], (check, input) => {
+    checkOwn(check, input);
+    check.optional("body", input["body"], expected.func);
+  });
 }
 
 /**
@@ -78,10 +99,11 @@ export function checkClientOptions(
   where: string,
   options: ClientOptions,
   also: readonly string[] = [],
-  checkMore?: (check: OptionCheck) => void,
+  checkMore?: (check: OptionCheck, input: Record<string, unknown>) => void,
 ): void {
   checkCallOptions(where, options, [...INIT_KEYS, "affinity", "methods", ...also], (check, input) => {
     checkOwn(check, input);
+    checkMore?.(check, input);
     check.optional("methods", input["methods"], methodNames);
     check.optional("affinity", input["affinity"], keyAffinityValue);
     const { idempotencyKey } = input;
@@ -91,7 +113,6 @@ export function checkClientOptions(
         idempotencyKey,
         'true, a function or "given": one key for all calls makes them one',
       );
-    checkMore?.(check);
   });
 }
 

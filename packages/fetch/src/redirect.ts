@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 /** Source: Fetch standard, HTTP-redirect fetch, step 4. */
@@ -11,9 +12,19 @@ const BODY_HEADERS = ["content-encoding", "content-language", "content-location"
 /** Are meant for one origin. */
 const CREDENTIAL_HEADERS = ["authorization", "proxy-authorization", "cookie", "host"];
 
-/** Where a response sends the caller: the value of its Location, if it is a redirect. */
-export function locationOf(response: Response): string | undefined {
-  return REDIRECT_STATUSES.has(response.status) ? (response.headers.get("location") ?? undefined) : undefined;
+export function isRedirect({ status }: Response): boolean {
+  return REDIRECT_STATUSES.has(status);
+}
+
+/** The value of a Location as a URL can have it. */
+export function locationOf({ headers }: Response): string | undefined {
+  const location = headers.get("location") ?? undefined;
+  // Some servers write UTF-8, whose bytes are shown as characters.
+  return location !== undefined && /[\x80-\xff]/.test(location) ? readUtf8(location) : location;
+}
+
+function readUtf8(text: string): string {
+  return new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0)));
 }
 
 /**
@@ -23,24 +34,30 @@ export function locationOf(response: Response): string | undefined {
  * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 export function redirected(from: Outgoing, status: number, location: URL, redirects: number): Outgoing {
-  if (from.redirect === "error") throw new TypeError("fetch failed", { cause: new Error("unexpected redirect") });
   if (redirects >= MOST_REDIRECTS) throw new TypeError("fetch failed", { cause: new Error("redirect count exceeded") });
   refuseUnsafe(from, status, location);
   // A fragment is the caller's, unless the new place has one.
   if (location.hash === "") location.hash = from.url.hash;
   const headers = new Headers(from.init.headers);
-  if (location.origin !== from.url.origin) for (const name of CREDENTIAL_HEADERS) headers.delete(name);
+  if (location.origin !== from.url.origin) removePrivate(headers, from);
   if (!becomesGet(status, from.method)) return { ...from, url: location, init: { ...from.init, headers } };
   for (const name of BODY_HEADERS) headers.delete(name);
-  const { body: _, ...init } = from.init;
-  return { ...from, url: location, method: "GET", oneShot: undefined, init: { ...init, method: "GET", headers } };
+  const { body: _, ...rest } = from.init;
+  const init = { ...rest, method: "GET", headers };
+  return { ...from, url: location, method: "GET", oneShot: undefined, made: undefined, init };
+}
+
+/** A key of ours says something to the service alone; what the caller sets goes along, as with `fetch`. */
+function removePrivate(headers: Headers, { hasOwnKey }: Outgoing): void {
+  for (const name of CREDENTIAL_HEADERS) headers.delete(name);
+  if (hasOwnKey === true) headers.delete(IDEMPOTENCY_KEY);
 }
 
 function refuseUnsafe(from: Outgoing, status: number, location: URL): void {
   if (location.protocol !== "http:" && location.protocol !== "https:")
     throw new TypeError("fetch failed", { cause: new Error("URL scheme must be a HTTP(S) scheme") });
-  if (location.origin !== from.url.origin && (location.username !== "" || location.password !== ""))
-    throw new TypeError("fetch failed", { cause: new Error("cross origin redirect with credentials") });
+  if (location.username !== "" || location.password !== "")
+    throw new TypeError("fetch failed", { cause: new Error("a redirect must not name credentials") });
   if (status !== 303 && from.oneShot !== undefined)
     throw new TypeError("fetch failed", { cause: new Error("the body of a redirected request was sent already") });
 }

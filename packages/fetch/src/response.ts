@@ -1,8 +1,7 @@
 import type { Attempt, Balancer, Report } from "@fairlead/core";
 import { errorCodeOf } from "@fairlead/core";
+import { byteStream } from "./byte-stream.ts";
 
-/** Read ahead, in bytes: an answer that nobody reads to its end ends by itself if it is small, as in undici. */
-const READ_AHEAD = 64 * 1024;
 /** What of an unwanted answer is read, in bytes, to keep its connection; more is not worth it. */
 const DRAIN_LIMIT = 64 * 1024;
 
@@ -29,19 +28,33 @@ export function present(
       ? response
       : new Response(track(body, attempt, balancer), {
           status,
-          statusText: response.statusText,
+          statusText: REASON_PHRASE.test(response.statusText) ? response.statusText : "",
           headers: response.headers,
         });
-  return withUrl(tracked, url, redirected, response.type);
+  return withUrl(tracked, url, redirected, response);
 }
 
-/** Shows where a response came from, in the terms of the caller. `clone()` keeps it. */
-export function withUrl(response: Response, url: string, redirected: boolean, type: ResponseType): Response {
-  const clone = () => withUrl(Response.prototype.clone.call(response), url, redirected, type);
+/** What `Response` takes for a status text; backends send anything (RFC 9112 §4). */
+const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * Shows where a response came from, in the terms of the caller. The rest, such as `headers` that nobody may change, stays
+ * that of the one that was `received`. `clone()` keeps all that.
+ */
+export function withUrl(
+  response: Response,
+  url: string,
+  redirected: boolean,
+  received: Pick<Response, "type" | "statusText" | "headers"> = response,
+): Response {
+  const { type, statusText, headers } = received;
+  const clone = () => withUrl(Response.prototype.clone.call(response), url, redirected, { type, statusText, headers });
   return Object.defineProperties(response, {
     url: { value: url, configurable: true },
     redirected: { value: redirected, configurable: true },
     type: { value: type, configurable: true },
+    statusText: { value: statusText, configurable: true },
+    headers: { value: headers, configurable: true },
     clone: { value: clone, configurable: true, writable: true },
   });
 }
@@ -54,29 +67,25 @@ function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, 
   const idleMs = balancer.settings.bodyIdleTimeoutMs;
   const read = () =>
     idleMs === false ? reader.read() : withinIdleTime(balancer, idleMs, reader.read(), (error) => reader.cancel(error));
-  const tracked = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
+  const tracked = byteStream(
+    async () => {
+      try {
+        for (;;) {
           const { done, value } = await read();
           attempt.touch();
-          if (!done) controller.enqueue(value);
-          else {
-            release();
-            controller.close();
-          }
-        } catch (error) {
-          // An abort is the caller's doing.
-          release(attempt.signal.aborted ? undefined : streamFailure(error));
-          throw error;
+          if (done) release();
+          if (done || value.byteLength > 0) return value;
         }
-      },
-      cancel(reason) {
-        release();
-        return reader.cancel(reason);
-      },
+      } catch (error) {
+        // An abort is the caller's doing.
+        release(attempt.signal.aborted ? undefined : streamFailure(error));
+        throw error;
+      }
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
+    (reason) => {
+      release();
+      return reader.cancel(reason);
+    },
   );
   forgotten?.register(tracked, () => {
     release();

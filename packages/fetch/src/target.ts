@@ -16,7 +16,7 @@ export function isRequest(input: FetchInput): input is Request {
  */
 export function logicalUrl(input: FetchInput, destinations: Pick<Destinations, "origin" | "serves">): URL | undefined {
   const { origin } = destinations;
-  const text = isRequest(input) ? input.url : String(input);
+  const text = isRequest(input) ? input.url : `${input}`;
   // Nothing that begins with a slash is absolute: that spares paths a failed parse.
   const absolute = text.startsWith("/") ? undefined : parse(text);
   if (absolute !== undefined && !destinations.serves(absolute.origin)) return undefined;

@@ -11,9 +11,9 @@ export type TransportInit = Omit<RequestInit, "signal"> & {
 export interface Transport {
   (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response>;
   /**
-   * Whether it finds the way to `attempt.backend` and to `destination.path` itself: it is then handed the logical URL,
-   * follows redirects unless it is told not to, and holds the attempt until the body has ended. Default `false`: it is
-   * handed the backend's URL and told not to follow.
+   * Whether it finds the way to `attempt.backend` and to `destination.path` itself: it is then handed the logical URL, and
+   * holds the attempt until the body has ended. Default `false`: it is handed the backend's URL. Redirects it hands over,
+   * as its init says.
    */
   readonly keepsOrigin?: boolean | undefined;
   /**

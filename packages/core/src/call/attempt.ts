@@ -5,7 +5,7 @@ import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Fallback } from "./fallback.ts";
 import type { HedgePolicy } from "./hedge.ts";
 import type { Report } from "./outcome.ts";
-import type { RetryOptions } from "./retry-settings.ts";
+import type { FailedAttempt, RetryOptions } from "./retry-settings.ts";
 
 /** A function, or an object that has it as `abort`: that spares a closure where one object stands for the attempt. */
 export type AbortListener = ((reason: unknown) => void) | { abort(reason: unknown): void };
@@ -59,6 +59,11 @@ export interface CallOptions<T> {
   /** Shortens the deadline to this, in milliseconds above 0, and never lengthens it: what a caller of ours has left. */
   readonly deadlineLimitMs?: number | undefined;
   readonly retry?: false | RetryOptions | undefined;
+  /**
+   * For adapters: asked, and waited for until the deadline, when the call is about to be repeated. `false`: it is not, and
+   * what was seen last stands. An error is that of the call, which nobody is blamed for.
+   */
+  readonly beforeRepeat?: ((attempt: FailedAttempt) => Promise<boolean>) | undefined;
   /** Asks another backend as well when one takes long: `hedging({ … })`. `false`: not for this call. */
   readonly hedge?: false | HedgePolicy | undefined;
   /** Where the answer comes from when no backend has one: `fallbackTo(…)`, `fallbackWith(…)`, `lastGood(…)`. `false`: nowhere. */

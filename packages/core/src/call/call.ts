@@ -3,13 +3,14 @@ import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
 import type { Budget } from "./budget.ts";
+import { awaitConsent } from "./consent.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
 import type { ActiveLease } from "./lease.ts";
 import type { OpenCall } from "./open-calls.ts";
 import type { Report } from "./outcome.ts";
 import { type Adopter, promiseOf } from "./promise.ts";
-import { type Repeat, Repeats } from "./repeats.ts";
+import { failedAttempt, type Repeat, Repeats } from "./repeats.ts";
 import { withTried } from "./request.ts";
 import { turnOf } from "./turn.ts";
 import { discardValue } from "./verdict.ts";
@@ -135,19 +136,39 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
       this.#unspent = repeat.budget;
       // An error leaves nothing behind; an answer keeps its place until another attempt replaces it.
       if (last.ending.failed) last.attempt.finish();
-      if (repeat.delayMs === 0) this.#again(last, repeat);
-      else this.#pause(repeat.delayMs, () => this.#again(last, repeat));
+      if (repeat.delayMs === 0) this.#askAndRepeat(last, repeat);
+      else this.#pause(repeat.delayMs, () => this.#askAndRepeat(last, repeat));
     }
+  }
+
+  #askAndRepeat(last: Last<T>, repeat: Repeat): void {
+    const { beforeRepeat } = this.options;
+    if (beforeRepeat === undefined) {
+      this.#again(last, repeat);
+      return;
+    }
+    const leftMs = this.deadlineAtMs - this.now();
+    this.#endWait = awaitConsent(beforeRepeat(failedAttempt(last)), this.host.clock, leftMs, (consent) => {
+      this.#endWait = undefined;
+      if (consent.failed) {
+        this.host.counters.ignored++;
+        this.#end(consent.error);
+      } else if (consent.given) this.#again(last, repeat);
+      else this.#denied(last);
+    });
+  }
+
+  /** The repeat is not made. */
+  #denied(last: Last<T>): void {
+    this.#giveBack();
+    this.#exhausted(last);
   }
 
   /** Another backend; for a retry any backend that admits it; or none: then the last ending stands. */
   #again(last: Last<T>, repeat: Repeat): void {
     const nowMs = this.now();
     const lease = this.host.leaseForRepeat(this.request, repeat.kind, nowMs);
-    const nobody = (): void => {
-      this.#giveBack();
-      this.#exhausted(last);
-    };
+    const nobody = (): void => this.#denied(last);
     const { askedMs } = repeat;
     if (lease !== undefined) this.#repeatOn(lease, repeat, nowMs);
     else if (last.ending.failed) {

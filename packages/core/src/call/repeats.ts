@@ -4,7 +4,7 @@ import type { ActiveAttempt } from "./active-attempt.ts";
 import type { CallOptions } from "./attempt.ts";
 import type { Budget } from "./budget.ts";
 import type { CallHost } from "./call-host.ts";
-import type { Ending, Last } from "./ending.ts";
+import type { Last } from "./ending.ts";
 import type { Report } from "./outcome.ts";
 import { backoffMs, limitsUpstream, type RepeatKind, repeatKind, retryAfterMs, spreadMs } from "./retry.ts";
 import { DEFAULT_RETRY, type FailedAttempt, mergeRetry, type RetrySettings } from "./retry-settings.ts";
@@ -86,11 +86,10 @@ export class Repeats<T> {
   }
 
   /** A `shouldRetry` that throws or answers nonsense has no say. */
-  #ask(shouldRetry: (attempt: FailedAttempt) => unknown, { attempt, report, ending }: Last<T>): boolean | undefined {
+  #ask(shouldRetry: (attempt: FailedAttempt) => unknown, last: Last<T>): boolean | undefined {
     const failed = (error: unknown): void => this.#host.callbackFailed("shouldRetry", error);
-    const { backend, number } = attempt;
     try {
-      const answer = shouldRetry({ backend, number, report, sent: report.outcome !== "unreached", ...seen(ending) });
+      const answer = shouldRetry(failedAttempt(last));
       if (answer === undefined || typeof answer === "boolean") return answer;
       catchLater(answer, failed);
       failed(new TypeError("shouldRetry must return true, false or undefined"));
@@ -145,9 +144,11 @@ export class Repeats<T> {
   }
 }
 
-/** What `shouldRetry` is shown of an attempt's end. */
-function seen(ending: Ending<unknown>): Pick<FailedAttempt, "error" | "value"> {
-  return ending.failed ? { error: ending.error } : { value: ending.value };
+/** What those who are asked about a repeat are shown. */
+export function failedAttempt({ attempt, report, ending }: Last<unknown>): FailedAttempt {
+  const { backend, number } = attempt;
+  const seen = ending.failed ? { error: ending.error } : { value: ending.value };
+  return { backend, number, report, sent: report.outcome !== "unreached", ...seen };
 }
 
 /** The error of an attempt without an answer in time; names the attempts before it, too. */

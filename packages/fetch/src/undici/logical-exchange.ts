@@ -10,8 +10,6 @@ import type { Route } from "./route.ts";
 export class LogicalExchange extends Exchange {
   readonly #route: Route;
   readonly #destination: Destination;
-  /** The backend has sent the caller elsewhere. */
-  redirects = false;
 
   constructor(attempt: Attempt, handler: Handler, route: Route, destination: Destination) {
     super(attempt, handler);
@@ -26,7 +24,6 @@ export class LogicalExchange extends Exchange {
     statusText?: string,
   ): void {
     showLogicalLocation(controller, statusCode, headers, this.#route, this.#destination);
-    this.redirects = statusCode >= 300 && statusCode < 400;
     super.onResponseStart(controller, statusCode, headers, statusText);
   }
 }

@@ -26,8 +26,8 @@ export function showLogicalLocation(
 
 /** `undefined`: it is right as it is. */
 function byName(location: string, { origin: own, prefix }: Route, { origin }: Shown): string | undefined {
-  if (!location.startsWith(`${own}/`)) return undefined;
-  const path = location.slice(own.length);
+  const path = pathOn(own, location);
+  if (path === undefined) return undefined;
   return origin + (path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path);
 }
 
@@ -39,6 +39,16 @@ function alongRoute(location: string, { spec }: Route, to: Shown): string | unde
     // Whoever follows it will say so.
     return undefined;
   }
+}
+
+/** With a scheme, or with a host alone. What has neither is in the caller's terms already. */
+const ABSOLUTE = /^(?:[a-z][\w+.-]*:|[/\\]{2})/i;
+
+function pathOn(own: string, location: string): string | undefined {
+  if (location.startsWith(`${own}/`)) return location.slice(own.length);
+  if (!ABSOLUTE.test(location) || !URL.canParse(location, own)) return undefined;
+  const { origin, username, password, pathname, search, hash } = new URL(location, own);
+  return origin === own && username === "" && password === "" ? pathname + search + hash : undefined;
 }
 
 /** `fetch` reads the headers as they came. */

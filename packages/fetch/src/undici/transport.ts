@@ -1,6 +1,5 @@
 import { type Attempt, FairleadError } from "@fairlead/core";
 import { getGlobalDispatcher } from "undici";
-import { blameNobody } from "../classify.ts";
 import type { Destination } from "../destination.ts";
 import type { Transport, TransportInit } from "../transport.ts";
 import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
@@ -31,11 +30,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   const send = (url: string, init: TransportInit, attempt: Attempt, destination: Destination): Promise<Response> => {
     const channel = new Channel(poolsOf(attempt.balancer, pool), attempt, destination);
     if (init.signal === undefined) attempt.onAbort(channel);
-    return (given ?? globalThis.fetch)(url, { ...init, dispatcher: channel } as RequestInit).catch((error: unknown) => {
-      // A redirect that can't or mustn't be followed, or whose place fails.
-      if (channel.hasRedirected) blameNobody(error);
-      throw error;
-    });
+    return (given ?? globalThis.fetch)(url, { ...init, dispatcher: channel } as RequestInit);
   };
   return Object.assign(send, { keepsOrigin: true, fetch: given });
 }
@@ -62,11 +57,6 @@ class Channel {
     this.#attempt = attempt;
     this.#destination = destination;
     attempt.markSent(false);
-  }
-
-  /** The last answer of the backend was a redirect. */
-  get hasRedirected(): boolean {
-    return this.#exchange?.redirects === true;
   }
 
   abort(reason: unknown): void {

@@ -1,0 +1,34 @@
+import type { Clock } from "../clock.ts";
+
+/** What came of asking: an answer, or an error in place of one. */
+export type Consent =
+  | { readonly failed: false; readonly given: boolean }
+  | { readonly failed: true; readonly error: unknown };
+
+/** Waits for an answer; none within `limitMs` is a no. Returns how to stop waiting: the answer then comes too late. */
+export function awaitConsent(
+  answer: Promise<boolean>,
+  clock: Clock,
+  limitMs: number,
+  then: (consent: Consent) => void,
+): () => void {
+  let waits = true;
+  const timer =
+    limitMs === Number.POSITIVE_INFINITY
+      ? undefined
+      : clock.schedule(limitMs, () => answered({ failed: false, given: false }));
+  const stop = (): void => {
+    waits = false;
+    timer?.cancel();
+  };
+  const answered = (consent: Consent): void => {
+    if (!waits) return;
+    stop();
+    then(consent);
+  };
+  answer.then(
+    (given) => answered({ failed: false, given }),
+    (error: unknown) => answered({ failed: true, error }),
+  );
+  return stop;
+}
