@@ -5,10 +5,10 @@ import type { Balancer } from "@fairlead/core";
 import { Agent, type Dispatcher } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { BalancedDispatcher, balance, createRequest } from "../src/undici/index.ts";
-import { ways } from "./undici-conformance/ways.ts";
 import { balancerOver, counters, idle } from "./support/balancers.ts";
 import { Recorder } from "./support/recorder.ts";
 import { deadPort, httpServer, rawServer } from "./support/servers.ts";
+import { ways } from "./undici-conformance/ways.ts";
 
 const GET = { origin: "http://orders", path: "/", method: "GET" } as const;
 

@@ -13,6 +13,9 @@ import { type Repeats, timeoutError } from "./repeats.ts";
 import { pickRequestOf, withTried } from "./request.ts";
 import { discardValue, judge } from "./verdict.ts";
 
+/** A timer is this late at most, where the event loop is busy. */
+const LATENESS_MS = 5_000;
+
 /**
  * The attempts of one call: begins them, ends them, and brings each to its verdict. The base of a call and no object of
  * its own: nearly all calls have one attempt, and none should cost more than that.
@@ -160,6 +163,19 @@ export abstract class CallAttempts<T> implements AttemptOwner {
   /** When something was last heard of the body of the answer. */
   protected get heardAtMs(): number {
     return this.#attempt?.heardAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** From when on the call should have ended: if it has not, its request is gone, and all timers with it. */
+  protected goneAtMs(answered: boolean): number {
+    const { bodyIdleTimeoutMs } = this.host.settings;
+    const idleMs = bodyIdleTimeoutMs === false ? Number.POSITIVE_INFINITY : bodyIdleTimeoutMs;
+    return (answered ? this.heardAtMs + idleMs : this.deadlineAtMs) + LATENESS_MS;
+  }
+
+  /** Gives back what it holds, as if it had never begun. */
+  protected dropAll(): void {
+    this.ignoreRunning();
+    this.releaseAll();
   }
 
   /** Also ends the body of an answer that is still held. */

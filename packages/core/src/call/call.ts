@@ -15,9 +15,6 @@ import { withTried } from "./request.ts";
 import { turnOf } from "./turn.ts";
 import { discardValue } from "./verdict.ts";
 
-/** A timer is this late at most where the event loop is busy; then its request is gone. */
-const GONE_MS = 5_000;
-
 /** Runs one call: attempts one after the other until one is the answer, the caller gives up, or nothing is left. */
 export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   previous: OpenCall | undefined = undefined;
@@ -143,12 +140,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   #askAndRepeat(last: Last<T>, repeat: Repeat): void {
     const { beforeRepeat } = this.options;
-    if (beforeRepeat === undefined) {
-      this.#again(last, repeat);
-      return;
-    }
-    const leftMs = this.deadlineAtMs - this.now();
-    this.#endWait = awaitConsent(beforeRepeat(failedAttempt(last)), this.host.clock, leftMs, (consent) => {
+    if (beforeRepeat === undefined) return this.#again(last, repeat);
+    this.#endWait = awaitConsent(beforeRepeat(failedAttempt(last)), this.host.clock, this.deadlineAtMs, (consent) => {
       this.#endWait = undefined;
       if (consent.failed) {
         this.host.counters.ignored++;
@@ -275,14 +268,11 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   isGone(nowMs: number): boolean {
-    const { bodyIdleTimeoutMs } = this.host.settings;
-    const idleMs = bodyIdleTimeoutMs === false ? Number.POSITIVE_INFINITY : bodyIdleTimeoutMs;
-    return nowMs > (this.#answered ? this.heardAtMs + idleMs : this.deadlineAtMs) + GONE_MS;
+    return nowMs > this.goneAtMs(this.#answered);
   }
 
   abandon(): void {
-    this.ignoreRunning();
-    this.releaseAll();
+    this.dropAll();
     this.host.upstream.calls.delete(this);
   }
 

@@ -5,18 +5,18 @@ export type Consent =
   | { readonly failed: false; readonly given: boolean }
   | { readonly failed: true; readonly error: unknown };
 
-/** Waits for an answer; none within `limitMs` is a no. Returns how to stop waiting: the answer then comes too late. */
+/** Waits for an answer; none until `limitAtMs` is a no. Returns how to stop waiting: the answer then comes too late. */
 export function awaitConsent(
   answer: Promise<boolean>,
   clock: Clock,
-  limitMs: number,
+  limitAtMs: number,
   then: (consent: Consent) => void,
 ): () => void {
   let waits = true;
   const timer =
-    limitMs === Number.POSITIVE_INFINITY
+    limitAtMs === Number.POSITIVE_INFINITY
       ? undefined
-      : clock.schedule(limitMs, () => answered({ failed: false, given: false }));
+      : clock.schedule(limitAtMs - clock.now(), () => answered({ failed: false, given: false }));
   const stop = (): void => {
     waits = false;
     timer?.cancel();

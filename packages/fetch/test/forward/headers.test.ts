@@ -22,7 +22,13 @@ async function told(
   return (await received(await send("/", { headers }, client))).headers;
 }
 
-describe.each(transports)("by %s", (name, make) => {
+/** `undiciTransport` makes Locations absolute: those nobody takes for a backend's own. */
+function inFull(location: string): string {
+  const base = "https://shop.example.com/shop/x";
+  return URL.canParse(location, base) ? new URL(location, base).href : location;
+}
+
+describe.each(transports)("by %s", (transport, make) => {
   const options = (): ForwardOptions => ({ fetch: make() });
 
   test("method, path, query, body and the headers that are the client's reach the backend", async () => {
@@ -154,8 +160,7 @@ describe.each(transports)("by %s", (name, make) => {
       ["SELF/v1/a?b#c", "https://shop.example.com/a?b#c", "https://shop.example.com/shop/a?b#c"],
       // Whoever names the public host knows its paths.
       ["http://shop.example.com/a", "https://shop.example.com/a", "https://shop.example.com/a"],
-      // Its `fetch` gets to see absolute ones alone, which nobody takes for a backend's own.
-      ["/a", "/a", name === "undiciTransport" ? "https://shop.example.com/shop/a" : "/shop/a"],
+      ["/a", "/a", "/shop/a"],
       ["a", "a", "a"],
       ["?page=2", "?page=2", "?page=2"],
       ["https://login.example.com/x", "https://login.example.com/x", "https://login.example.com/x"],
@@ -168,7 +173,10 @@ describe.each(transports)("by %s", (name, make) => {
     ];
     for (const [to, own, viaRoute] of cases) {
       expect([to, await locationOf(plain, "/x", to)]).toEqual([to, own]);
-      expect([to, await locationOf(routed, "/shop/x", to)]).toEqual([to, viaRoute]);
+      expect([to, await locationOf(routed, "/shop/x", to)]).toEqual([
+        to,
+        transport === "undiciTransport" ? inFull(viaRoute) : viaRoute,
+      ]);
     }
     expect(server.received).toHaveLength(cases.length * 2);
   });
