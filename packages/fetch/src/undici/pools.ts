@@ -2,6 +2,7 @@ import { emitWarning } from "node:process";
 import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
 import { Pool } from "undici";
 import { Route } from "./route.ts";
+import { tlsOptionsOf } from "./tls.ts";
 
 /** The connections to one backend. */
 export interface BackendPool {
@@ -48,17 +49,9 @@ export class Pools {
     return made;
   }
 
-  #poolOptions({ serverName, spec }: Route): Pool.Options {
+  #poolOptions(route: Route): Pool.Options {
     const { connectTimeoutMs } = this.#balancer.settings;
-    const { tls } = spec;
-    const connect = {
-      timeout: connectTimeoutMs === false ? 0 : connectTimeoutMs,
-      ...(tls?.ca === undefined ? undefined : { ca: typeof tls.ca === "string" ? tls.ca : [...tls.ca] }),
-      ...(tls?.cert === undefined ? undefined : { cert: tls.cert }),
-      ...(tls?.key === undefined ? undefined : { key: tls.key }),
-      ...(tls?.rejectUnauthorized === undefined ? undefined : { rejectUnauthorized: tls.rejectUnauthorized }),
-      ...(serverName === undefined ? undefined : { servername: serverName }),
-    };
+    const connect = { timeout: connectTimeoutMs === false ? 0 : connectTimeoutMs, ...tlsOptionsOf(route) };
     const own = this.#options?.connect;
     return {
       ...this.#options,

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from "node:http";
+import { emitWarning } from "node:process";
+import type { Duplex } from "node:stream";
+import { expected, OptionCheck } from "@fairlead/core";
+import type { Forward } from "../forward/contract.ts";
+import { clientOf, incomingRequest } from "./incoming-request.ts";
+import type { NodeRequest, NodeResponse } from "./node-message.ts";
+import { sendRefusal, sendResponse } from "./outgoing-response.ts";
+import { clientGone, refusalOf } from "./refusal.ts";
+import { finishReading } from "./rest-of-request.ts";
+import { upgrade } from "./upgrade.ts";
+
+export interface NodeListenerOptions {
+  /**
+   * Told of what went wrong in here and was answered with a 500 or 502, such as a forward that rejects. Default: a warning
+   * of the process.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** What a server of Node's calls with each request: `createServer(listener).on("upgrade", listener.upgrade)`. */
+export interface NodeListener {
+  (request: NodeRequest, response: NodeResponse): void;
+  /** For WebSockets and whatever else begins as HTTP. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array) => void;
+}
+
+/**
+ * Serves a forward from `node:http`, `node:https`, the compatibility layer of `node:http2`, Express or Fastify.
+ *
+ * Bodies are streamed both ways at the pace of whoever takes them. A client that leaves aborts its request; a body that breaks
+ * off breaks the connection off. Nothing that a client or a backend sends throws out of here.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_CONFIG` if there is a key that is no option
+ */
+export function createNodeListener(forward: Forward, options: NodeListenerOptions = {}): NodeListener {
+  const check = new OptionCheck();
+  const input = check.record("", options, ["onError"]) ?? {};
+  check.optional("onError", input["onError"], expected.func);
+  check.throwIfAny("createNodeListener");
+  const { onError = warn } = options;
+  const listener = (request: NodeRequest, response: NodeResponse): void => {
+    serve(forward, request, response, onError).catch(onError);
+  };
+  return Object.assign(listener, {
+    upgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+      upgrade(forward, request, socket, head, onError).catch(onError);
+    },
+  });
+}
+
+function warn(error: unknown): void {
+  emitWarning(error instanceof Error ? error : String(error), { code: "FAIRLEAD_WARN_FORWARD" });
+}
+
+async function serve(
+  forward: Forward,
+  request: NodeRequest,
+  response: NodeResponse,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  const client = new AbortController();
+  // Their errors come as `close` as well.
+  request.on("error", () => {});
+  response.on("error", () => {});
+  response.prependOnceListener("finish", () => finishReading(request));
+  response.once("close", () => {
+    if (!response.writableEnded) client.abort(clientGone());
+  });
+  try {
+    // RFC 9110 §9.3.7: that asks this server whether it is there, and is about no resource.
+    if (request.method === "OPTIONS" && request.url === "*") {
+      await sendResponse(new Response(null, { status: 204 }), response);
+      return;
+    }
+    await sendResponse(await forward(incomingRequest(request, client.signal), clientOf(request)), response);
+  } catch (error) {
+    if (client.signal.aborted) return;
+    sendRefusal(refusalOf(error, onError), response);
+  }
+}
