@@ -67,9 +67,9 @@ function requestTo({ backend }: Attempt, { url, headers }: TunnelDestination): C
     allowHalfOpen: true,
     headers: Object.fromEntries(headers),
   };
-  return to.protocol === "https:"
-    ? requestSecure(to, { ...options, ...tlsOptionsOf(new Route(backend)) })
-    : requestPlain(to, options);
+  if (to.protocol !== "https:") return requestPlain(to, options);
+  // Without a name Node would trust whomever the Host header names.
+  return requestSecure(to, { ...options, servername: "", ...tlsOptionsOf(new Route(backend)) });
 }
 
 /** Nothing is sent before there is a connection, and that must come about in its time. */

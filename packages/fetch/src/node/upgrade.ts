@@ -22,10 +22,15 @@ export async function upgrade(
   // It comes as `close` as well.
   socket.on("error", () => {});
   socket.once("close", leave);
+  // Nobody reads yet: what the client sends is kept, up to a point, and its end is heard.
+  const hangUp = (): void => void socket.destroy();
+  socket.once("end", hangUp);
+  socket.read(0);
   try {
     const answer = await ask(forward, request, client.signal);
     if (answer instanceof Tunnel) {
       socket.off("close", leave);
+      socket.off("end", hangUp);
       answer.join(socket as Socket, head);
     } else await sendResponse("response" in answer ? answer.response : answer, responseOn(socket, request));
   } catch (error) {
