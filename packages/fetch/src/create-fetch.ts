@@ -41,7 +41,8 @@ export function createFetch(target: Target, options: FetchOptions = {}): Balance
   return (input, init) => client.fetch(input, init);
 }
 
-const platformFetch: Transport = (url, init) => globalThis.fetch(url, init);
+/** The platform's `fetch`, looked up at each call. */
+export const platformFetch: Transport = (url, init) => globalThis.fetch(url, init);
 
 /** The calls of one balanced `fetch`. */
 export class FetchClient {
@@ -104,7 +105,7 @@ export class FetchClient {
 
   /** One balanced call: attempts until there is a response to return. */
   call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
-    const { method, oneShot, signal, key, said, to } = addressed;
+    const { method, oneShot, signal, key, said, to, kind, watch } = addressed;
     const options = callOptions<Response>(
       withFallbackKey(addressed),
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
@@ -117,7 +118,10 @@ export class FetchClient {
     const send = this.#follows
       ? (attempt: Attempt) => this.#sendAndShow(addressed, attempt, isRedirected)
       : (attempt: Attempt) => this.#send(addressed, attempt);
-    return (to.match ?? to.balancer).call(send, options).catch((error: unknown) => {
+    const run = watch === undefined ? send : (attempt: Attempt) => watch(attempt, send);
+    const all = kind === undefined ? options : { ...options, kind };
+    const answer = to.match === undefined ? to.balancer.call(run, all) : to.match.call(run, all, send);
+    return answer.catch((error: unknown) => {
       if (signal?.aborted === true) oneShot?.dispose(error);
       throw toFetchError(oneShot?.tooLong ?? error);
     });
@@ -139,7 +143,8 @@ export class FetchClient {
 
   #send({ url, init, oneShot, signal, said, to }: Addressed, attempt: Attempt): Promise<Response> {
     // A signal costs microseconds: such a transport hears of the end through `attempt` unless the caller gave one.
-    const own: TransportInit = signal === undefined ? {} : { signal: attempt.signal };
+    const quiet = signal === undefined || this.transport.needsNoSignal === true;
+    const own: TransportInit = quiet ? {} : { signal: attempt.signal };
     const body = oneShot === undefined ? undefined : { body: oneShot.open() };
     const toBackend = { ...init, ...own, ...body };
     if (said?.propagate === true) toBackend.headers = withHeaders(init.headers, attemptHeaders(attempt));

@@ -3,6 +3,18 @@
 export { judgeStatus } from "./classify.ts";
 export { type BalancedFetch, type BalancedInit, createFetch } from "./create-fetch.ts";
 export type { Destination } from "./destination.ts";
+// For who stands between clients and backends.
+export type {
+  AccessRecord,
+  ClientInfo,
+  Forward,
+  ForwardOptions,
+  TrustRule,
+  TunnelAnswer,
+  TunnelDestination,
+} from "./forward/contract.ts";
+export { createForward } from "./forward/create-forward.ts";
+export { type RedirectToHttpsOptions, redirectToHttps } from "./forward/redirect-to-https.ts";
 export type { IdempotencyKey } from "./idempotency-key.ts";
 export { fromIncoming, type IncomingCall, type IncomingHeaders } from "./incoming.ts";
 export { type LastGoodResponseOptions, lastGoodResponse } from "./last-good-response.ts";

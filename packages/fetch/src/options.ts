@@ -70,11 +70,16 @@ export function checkInit(init: FairleadInit): void {
 }
 
 /**
- * Checks the options of a client, which may have others beside them (`also`).
+ * Checks the options of a client, which may have others beside them (`also`), which `checkMore` checks.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` with all problems
  */
-export function checkClientOptions(where: string, options: ClientOptions, also: readonly string[] = []): void {
+export function checkClientOptions(
+  where: string,
+  options: ClientOptions,
+  also: readonly string[] = [],
+  checkMore?: (check: OptionCheck) => void,
+): void {
   checkCallOptions(where, options, [...INIT_KEYS, "affinity", "methods", ...also], (check, input) => {
     checkOwn(check, input);
     check.optional("methods", input["methods"], methodNames);
@@ -86,6 +91,7 @@ export function checkClientOptions(where: string, options: ClientOptions, also: 
         idempotencyKey,
         'true, a function or "given": one key for all calls makes them one',
       );
+    checkMore?.(check);
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Attempt, RequestKind } from "@fairlead/core";
 import { isOneShot, OneShotBody } from "./body.ts";
 import type { Destination } from "./destination.ts";
 import type { FairleadInit } from "./options.ts";
@@ -21,7 +22,14 @@ export interface Addressed extends Outgoing {
   readonly said: FairleadInit | undefined;
   /** The Idempotency-Key, if the call has one that counts; it is among the headers. */
   readonly key: string | undefined;
+  /** Default `request`. */
+  readonly kind?: RequestKind | undefined;
+  /** Sees each attempt but a mirrored one. Default: nobody does. */
+  readonly watch?: AttemptWatch | undefined;
 }
+
+/** Sends an attempt by `send`, perhaps as another that stands in for it. */
+export type AttemptWatch = (attempt: Attempt, send: (attempt: Attempt) => Promise<Response>) => Promise<Response>;
 
 const PLAIN_GET: Omit<Outgoing, "url"> = {
   method: "GET",

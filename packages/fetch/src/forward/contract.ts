@@ -37,6 +37,22 @@ export interface ForwardOptions extends Omit<ClientOptions, "affinity"> {
   readonly maxConnectionsPerClient?: number | undefined;
   /** Milliseconds without a byte in either direction after which a tunnel (a WebSocket) is closed. Default 3,600,000. */
   readonly tunnelIdleTimeoutMs?: number | false | undefined;
+  /**
+   * Heeds what requests say of their caller (see `fromIncoming`): one that is a retry is not retried once more, and the time
+   * that the caller has left shortens the deadline. Default `true`.
+   */
+  readonly fromIncoming?: boolean | undefined;
+  /** The name to give in `Via`, both ways; a request that has it already goes round in circles, and ends as 508. Default `false`. */
+  readonly via?: string | false | undefined;
+  /** The most headers that a request may have; whole, ≥ 1. More are a 431. Default 100. */
+  readonly maxHeaders?: number | undefined;
+  /** The most bytes of their names and values; whole, ≥ 1. More are a 431. Default 65,536. */
+  readonly maxHeaderBytes?: number | undefined;
+  /**
+   * What the client gets in place of our 4xx or 5xx; `undefined`: that. `error`: a `FairleadError`, what a transport has thrown,
+   * or an `Error` with a `status` for a request that is refused for what it is. Default: ours.
+   */
+  readonly onError?: ((error: unknown, request: Request) => Response | undefined) | undefined;
   /** Told of each request when its response has ended. Default: nobody is. */
   readonly accessLog?: ((record: AccessRecord) => void) | undefined;
 }
@@ -55,7 +71,7 @@ export interface AccessRecord {
   readonly route: string | undefined;
   /** Id of the backend whose answer it was; `undefined`: none answered. */
   readonly backend: string | undefined;
-  /** What the client got. */
+  /** What the client got; 499: it has left before. */
   readonly status: number;
   /** Attempts that were made. */
   readonly attempts: number;
@@ -79,6 +95,8 @@ export interface TunnelDestination {
 /** What a backend has said to an upgrade. */
 export interface TunnelAnswer {
   readonly status: number;
+  /** What the client will be told: the cookie of its session, the request's id and the like are added. */
+  readonly headers?: Headers | undefined;
 }
 
 /** Takes requests of clients to backends. */

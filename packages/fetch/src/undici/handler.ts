@@ -105,7 +105,7 @@ class LegacyAdapter implements Handler, LegacyHandler {
 }
 
 /** Names and values in turn; HTTP/2 hands over an object. */
-function toRaw(headers: RawHeaders | IncomingHttpHeaders | null): RawHeaders {
+export function toRaw(headers: RawHeaders | IncomingHttpHeaders | null): RawHeaders {
   if (Array.isArray(headers)) return headers;
   const raw: Buffer[] = [];
   for (const [name, value] of Object.entries(headers ?? {}))

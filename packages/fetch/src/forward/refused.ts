@@ -1,0 +1,84 @@
+import { errorCodeOf, FairleadError, type LimitName } from "@fairlead/core";
+
+/** A request is refused for what it is. */
+export class RefusedError extends Error {
+  /** What the client gets. */
+  readonly status: number;
+
+  constructor(status: number, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "RefusedError";
+    this.status = status;
+  }
+}
+
+/** Source: RFC 9110 §15, RFC 6585, RFC 5842. */
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  417: "Expectation Failed",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  508: "Loop Detected",
+};
+
+const LIMIT_STATUSES: Partial<Record<LimitName, number>> = {
+  "request-bytes": 413,
+  rate: 429,
+  "route-rate": 429,
+  "client-connections": 429,
+};
+
+/** Errors that say that the time was too short, or that the request is not what it says of itself. */
+const ERROR_STATUSES: Readonly<Record<string, number>> = {
+  UND_ERR_CONNECT_TIMEOUT: 504,
+  UND_ERR_HEADERS_TIMEOUT: 504,
+  TimeoutError: 504,
+  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 400,
+};
+
+/** What a client is told of an error. Nothing of what is behind us: addresses and names are none of its business. */
+export function problemOf(error: unknown, method: string): Response {
+  const status = statusOf(error);
+  // By default, caches would keep some of these (RFC 9110 §15.1).
+  const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
+  const { retryAfterMs } = oursOf(error) ?? {};
+  if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
+  if (status === 405) headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  // RFC 9457.
+  const body = JSON.stringify({ type: "about:blank", title: TITLES[status] ?? "Error", status });
+  return new Response(method === "HEAD" ? null : body, { status, headers });
+}
+
+export function statusOf(error: unknown): number {
+  if (error instanceof RefusedError) return error.status;
+  const ours = oursOf(error);
+  switch (ours?.code) {
+    case "FAIRLEAD_ERR_NO_ROUTE":
+      return 404;
+    case "FAIRLEAD_ERR_TIMEOUT":
+      return 504;
+    case "FAIRLEAD_ERR_CONFIG":
+      return 500;
+    case "FAIRLEAD_ERR_LIMIT":
+      return (ours.limit && LIMIT_STATUSES[ours.limit]) ?? 503;
+    case "FAIRLEAD_ERR_RETRIES_EXHAUSTED":
+      return statusOf(ours.cause);
+    case undefined:
+      return ERROR_STATUSES[errorCodeOf(error) ?? ""] ?? 502;
+    default:
+      return 503;
+  }
+}
+
+/** The error of ours, which `fetch` shows as the cause of its own. */
+function oursOf(error: unknown): FairleadError | undefined {
+  if (error instanceof FairleadError) return error;
+  return error instanceof TypeError && error.cause instanceof FairleadError ? error.cause : undefined;
+}
