@@ -60,7 +60,7 @@ export function editable(response: Response): Response {
 }
 
 /** Removes what was about the connection to the backend. */
-function endHops(headers: Headers): void {
+export function endHops(headers: Headers): void {
   for (const name of namedByConnection(headers.get("connection"))) if (isName(name)) headers.delete(name);
   for (const name of HOP_BY_HOP) headers.delete(name);
 }

@@ -1,5 +1,5 @@
+import { clientGone } from "./client-gone.ts";
 import type { NodeRequest } from "./node-message.ts";
-import { clientGone } from "./refusal.ts";
 
 /**
  * The body of a request, read only when somebody asks for more, so that TCP slows the client down.

@@ -3,19 +3,19 @@ import { emitWarning } from "node:process";
 import type { Duplex } from "node:stream";
 import { expected, OptionCheck } from "@fairlead/core";
 import type { Forward } from "../forward/contract.ts";
+import { clientGone } from "./client-gone.ts";
 import { clientOf, incomingRequest } from "./incoming-request.ts";
 import type { NodeRequest, NodeResponse } from "./node-message.ts";
 import { sendRefusal, sendResponse } from "./outgoing-response.ts";
-import { clientGone, refusalOf } from "./refusal.ts";
 import { finishReading } from "./rest-of-request.ts";
 import { upgrade } from "./upgrade.ts";
 
 export interface NodeListenerOptions {
   /**
-   * Told of what went wrong in here and was answered with a 500 or 502, such as a forward that rejects. Default: a warning
-   * of the process.
+   * Told of what should not happen and was answered with a 500 or 502: a forward that rejects, an answer that is not HTTP, a
+   * body that somebody else has read. Default: a warning of the process.
    */
-  readonly onError?: ((error: unknown) => void) | undefined;
+  readonly onUnexpected?: ((error: unknown) => void) | undefined;
 }
 
 /** What a server of Node's calls with each request: `createServer(listener).on("upgrade", listener.upgrade)`. */
@@ -35,16 +35,16 @@ export interface NodeListener {
  */
 export function createNodeListener(forward: Forward, options: NodeListenerOptions = {}): NodeListener {
   const check = new OptionCheck();
-  const input = check.record("", options, ["onError"]) ?? {};
-  check.optional("onError", input["onError"], expected.func);
+  const input = check.record("", options, ["onUnexpected"]) ?? {};
+  check.optional("onUnexpected", input["onUnexpected"], expected.func);
   check.throwIfAny("createNodeListener");
-  const { onError = warn } = options;
+  const { onUnexpected: report = warn } = options;
   const listener = (request: NodeRequest, response: NodeResponse): void => {
-    serve(forward, request, response, onError).catch(onError);
+    serve(forward, request, response, report).catch(report);
   };
   return Object.assign(listener, {
     upgrade: (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
-      upgrade(forward, request, socket, head, onError).catch(onError);
+      upgrade(forward, request, socket, head, report).catch(report);
     },
   });
 }
@@ -57,7 +57,7 @@ async function serve(
   forward: Forward,
   request: NodeRequest,
   response: NodeResponse,
-  onError: (error: unknown) => void,
+  report: (error: unknown) => void,
 ): Promise<void> {
   const client = new AbortController();
   // Their errors come as `close` as well.
@@ -76,6 +76,6 @@ async function serve(
     await sendResponse(await forward(incomingRequest(request, client.signal), clientOf(request)), response);
   } catch (error) {
     if (client.signal.aborted) return;
-    sendRefusal(refusalOf(error, onError), response);
+    await sendRefusal(error, response, report);
   }
 }

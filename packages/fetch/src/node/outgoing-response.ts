@@ -1,6 +1,5 @@
-import { endToEnd } from "./answer-headers.ts";
+import { problemOf, RefusedError } from "../forward/refused.ts";
 import { isHttp2Response, type NodeResponse } from "./node-message.ts";
-import { Refusal } from "./refusal.ts";
 import { writeBody } from "./response-body.ts";
 
 /** Sends a `Response`. Resolves when all of it is handed over to the socket, or nobody is there any more. */
@@ -10,7 +9,7 @@ export async function sendResponse(answer: Response, response: NodeResponse): Pr
     writeHead(answer, response);
   } catch (cause) {
     body?.cancel(cause).catch(() => {});
-    throw new Refusal(502, "The answer can't be passed on", { cause });
+    throw new RefusedError(502, "the answer can't be passed on", cause);
   }
   if (body === null) response.end();
   else if (response.req.method === "HEAD") {
@@ -19,33 +18,36 @@ export async function sendResponse(answer: Response, response: NodeResponse): Pr
   } else await writeBody(body, response);
 }
 
-/** Says why a request can't be handed on. */
-export function sendRefusal({ status, message }: Refusal, response: NodeResponse): void {
+/** Answers an error. `report` is told of those that are not the client's doing. */
+export async function sendRefusal(
+  error: unknown,
+  response: NodeResponse,
+  report: (error: unknown) => void,
+): Promise<void> {
+  const refusal = problemOf(error, response.req.method ?? "GET");
+  if (refusal.status === 500 || refusal.status === 502) report(error);
   if (response.headersSent) {
     response.destroy();
     return;
   }
   for (const name of response.getHeaderNames()) response.removeHeader(name);
-  response.statusCode = status;
-  response.setHeader("content-type", "text/plain; charset=utf-8");
   if (!isHttp2Response(response)) {
     // A reason that could not be sent is still there.
     response.statusMessage = "";
     // What else comes over the connection can't be trusted.
     response.setHeader("connection", "close");
   }
-  response.end(`${message}\n`);
+  await sendResponse(refusal, response);
 }
 
 /** @throws Error if it is not HTTP: what a backend says can't end this process, nor another answer on the connection */
 function writeHead(answer: Response, response: NodeResponse): void {
-  const { status, statusText } = answer;
-  const headers = endToEnd(answer.headers);
+  const { status, statusText, headers } = answer;
   const length = headers.get("content-length");
   if (length !== null && !/^\d+$/.test(length)) throw new TypeError("content-length is no number");
-  // RFC 9110 §8.6.
-  if (status === 204) headers.delete("content-length");
   for (const [name, value] of headers) if (name !== "set-cookie") response.setHeader(name, value);
+  // RFC 9110 §8.6.
+  if (status === 204) response.removeHeader("content-length");
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) response.setHeader("set-cookie", cookies);
   if (isHttp2Response(response)) {

@@ -1,5 +1,5 @@
+import { RefusedError } from "../forward/refused.ts";
 import { isHttp2Request, type NodeRequest } from "./node-message.ts";
-import { Refusal } from "./refusal.ts";
 
 /** A name or an address, and perhaps a port: no user, no path. */
 const AUTHORITY = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i;
@@ -14,15 +14,15 @@ export function isSecure({ socket }: NodeRequest): boolean {
  * The URL that a request is for (RFC 9112 §3.2): what it says in its first line, on the host that it names. The scheme is that
  * of the connection, whatever an absolute form claims.
  *
- * @throws Refusal if parsers may differ about where it leads
+ * @throws RefusedError if parsers may differ about where it leads
  */
 export function requestUrl(request: NodeRequest): URL {
   const { authority, path } = splitTarget(request);
-  if (!AUTHORITY.test(authority)) throw new Refusal(400, "The host is not valid");
+  if (!AUTHORITY.test(authority)) throw new RefusedError(400, "the host is not valid");
   // A fragment is never sent, and a backslash is a slash to some parsers. In a query it is a character like others.
-  if (/#|^[^?]*\\/.test(path)) throw new Refusal(400, "The request target is not valid");
+  if (/#|^[^?]*\\/.test(path)) throw new RefusedError(400, "the request target is not valid");
   const text = `${isSecure(request) ? "https" : "http"}://${authority}${path}`;
-  if (!URL.canParse(text)) throw new Refusal(400, "The host is not valid");
+  if (!URL.canParse(text)) throw new RefusedError(400, "the host is not valid");
   return new URL(text);
 }
 
@@ -30,7 +30,7 @@ function splitTarget(request: NodeRequest): { readonly authority: string; readon
   const target = request.url ?? "";
   if (target.startsWith("/")) return { authority: authorityOf(request), path: target };
   const [absolute, authority = "", rest = ""] = ABSOLUTE_FORM.exec(target) ?? [];
-  if (absolute === undefined) throw new Refusal(400, "The request target is not valid");
+  if (absolute === undefined) throw new RefusedError(400, "the request target is not valid");
   return { authority, path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
@@ -40,7 +40,7 @@ function authorityOf(request: NodeRequest): string {
   const { authority } = request;
   // RFC 9113 §8.3.1: both are there only if they say the same.
   if (host !== undefined && authority !== "" && authority !== undefined && host !== authority)
-    throw new Refusal(400, "Host and :authority differ");
+    throw new RefusedError(400, "host and :authority differ");
   return authority || (host ?? "");
 }
 

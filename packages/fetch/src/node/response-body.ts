@@ -1,7 +1,7 @@
 import { constants } from "node:http2";
 import type { Writable } from "node:stream";
+import { clientGone } from "./client-gone.ts";
 import { isGone, isHttp2Response, type NodeResponse } from "./node-message.ts";
-import { clientGone } from "./refusal.ts";
 
 /**
  * Writes a body chunk by chunk, as fast as the client takes it. One that breaks off breaks the connection off: the client must

@@ -8,7 +8,7 @@ import { discard, present } from "../response.ts";
 import { httpUrl } from "../target.ts";
 import { Route } from "../undici/route.ts";
 import { tlsOptionsOf } from "../undici/tls.ts";
-import { headersOf, switchingHead } from "./answer-headers.ts";
+import { endToEndHeaders } from "./answer-headers.ts";
 import { Tunnel } from "./tunnel.ts";
 
 /** An answer to an upgrade that stays HTTP: for the client, as it is. */
@@ -36,8 +36,11 @@ export function openTunnel(attempt: Attempt, destination: TunnelDestination): Pr
     request.once("upgrade", (answer, socket, firstBytes) => {
       socket.on("error", () => {});
       settle(resolve, reject, socket, () => {
-        const head = switchingHead(headersOf(answer), protocolOf(answer, destination));
-        return new Tunnel({ head, socket, firstBytes }, attempt, destination.idleTimeoutMs);
+        const protocol = protocolOf(answer, destination);
+        const headers = endToEndHeaders(answer);
+        // RFC 9110 §8.6: there is no body.
+        headers.delete("content-length");
+        return new Tunnel({ headers, protocol, socket, firstBytes }, attempt, destination.idleTimeoutMs);
       });
     });
     request.end();
@@ -108,9 +111,9 @@ function plainAnswer(answer: IncomingMessage, attempt: Attempt, { url }: TunnelD
   // These can have no body, and `Response` refuses to be given one.
   const body = [204, 205, 304].includes(status) ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
   if (body === null) answer.resume();
-  const plain = new Response(body, { status, statusText, headers: headersOf(answer) });
+  const plain = new Response(body, { status, statusText, headers: endToEndHeaders(answer) });
   const response = present(plain, url, false, attempt, attempt.balancer);
-  return { status, response, discard: () => discard(response) };
+  return { status, headers: response.headers, response, discard: () => discard(response) };
 }
 
 function asError(reason: unknown): Error {

@@ -2,12 +2,14 @@ import type { Socket } from "node:net";
 import type { Attempt, Clock, Report, Timer } from "@fairlead/core";
 import type { TunnelAnswer } from "../forward/contract.ts";
 import { streamFailure } from "../response.ts";
+import { switchingHead } from "./answer-headers.ts";
 import { openTunnelsOf } from "./open-tunnels.ts";
 
 /** A backend's consent to go on as something else than HTTP. */
 export interface Switched {
   /** What the client is to be told. */
-  readonly head: string;
+  readonly headers: Headers;
+  readonly protocol: string;
   readonly socket: Socket;
   /** What the backend has said behind its headers. */
   readonly firstBytes: Uint8Array;
@@ -19,7 +21,8 @@ export interface Switched {
  */
 export class Tunnel implements TunnelAnswer {
   readonly status = 101;
-  readonly #head: string;
+  readonly headers: Headers;
+  readonly #protocol: string;
   readonly #backend: Socket;
   readonly #firstBytes: Uint8Array;
   readonly #clock: Clock;
@@ -28,8 +31,9 @@ export class Tunnel implements TunnelAnswer {
   #idleTimer: Timer | undefined = undefined;
   #late: Report | undefined = undefined;
 
-  constructor({ head, socket, firstBytes }: Switched, attempt: Attempt, idleTimeoutMs: number | false) {
-    this.#head = head;
+  constructor({ headers, protocol, socket, firstBytes }: Switched, attempt: Attempt, idleTimeoutMs: number | false) {
+    this.headers = headers;
+    this.#protocol = protocol;
     this.#backend = socket;
     this.#firstBytes = firstBytes;
     this.#clock = attempt.balancer.clock;
@@ -58,7 +62,7 @@ export class Tunnel implements TunnelAnswer {
       return;
     }
     client.once("close", () => this.#endOther(backend));
-    client.write(this.#head, "latin1");
+    client.write(switchingHead(this.headers, this.#protocol), "latin1");
     if (this.#firstBytes.length > 0) client.write(this.#firstBytes);
     if (firstBytes.length > 0) backend.write(firstBytes);
     if (this.#idleTimeoutMs !== false) this.#limitIdleness(this.#idleTimeoutMs, client, backend);

@@ -2,10 +2,11 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Forward } from "../forward/contract.ts";
+import { RefusedError } from "../forward/refused.ts";
+import { clientGone } from "./client-gone.ts";
 import { hasBody } from "./framing.ts";
 import { clientOf, incomingRequest } from "./incoming-request.ts";
 import { sendRefusal, sendResponse } from "./outgoing-response.ts";
-import { clientGone, Refusal, refusalOf } from "./refusal.ts";
 import { Tunnel } from "./tunnel.ts";
 import { openTunnel, type PlainAnswer } from "./tunnel-opening.ts";
 
@@ -15,7 +16,7 @@ export async function upgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
-  onError: (error: unknown) => void,
+  report: (error: unknown) => void,
 ): Promise<void> {
   const client = new AbortController();
   const leave = (): void => client.abort(clientGone());
@@ -34,21 +35,21 @@ export async function upgrade(
       answer.join(socket as Socket, head);
     } else await sendResponse("response" in answer ? answer.response : answer, responseOn(socket, request));
   } catch (error) {
-    if (!client.signal.aborted) sendRefusal(refusalOf(error, onError), responseOn(socket, request));
+    if (!client.signal.aborted) await sendRefusal(error, responseOn(socket, request), report);
   }
 }
 
-/** @throws Refusal if that can't become a tunnel */
+/** @throws RefusedError if that can't become a tunnel */
 function ask(
   forward: Forward,
   request: IncomingMessage,
   signal: AbortSignal,
 ): Promise<Tunnel | PlainAnswer | Response> {
   // Its bytes can't be told from those of the tunnel.
-  if (hasBody(request)) throw new Refusal(501, "A request with a body can't be upgraded");
+  if (hasBody(request)) throw new RefusedError(501, "a request with a body can't be upgraded");
   const asked = incomingRequest(request, signal);
   if (isPlain(request)) return forward(asked, clientOf(request));
-  if (asked.method !== "GET") throw new Refusal(501, `A ${asked.method} request can't be upgraded`);
+  if (asked.method !== "GET") throw new RefusedError(501, `a ${asked.method} request can't be upgraded`);
   return forward.tunnel<Tunnel | PlainAnswer>(asked, clientOf(request), openTunnel, (unwanted) => unwanted.discard());
 }
 

@@ -34,8 +34,7 @@ function bodyOf(chunks: readonly string[], error?: Error): ReadableStream<Uint8A
 
 test("passes on status, reason, headers and every cookie", async () => {
   const { text, errors } = await answered(() => {
-    const headers = new Headers({ "x-a": "1, 2", "x-latin": "\xe9", connection: "x-hop, \x7f?", "x-hop": "gone" });
-    for (const name of ["keep-alive", "proxy-connection", "te", "trailer", "upgrade"]) headers.set(name, "gone");
+    const headers = new Headers({ "x-a": "1, 2", "x-latin": "\xe9" });
     headers.append("set-cookie", "a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT");
     headers.append("set-cookie", "b=2");
     return new Response("hello", { status: 299, statusText: "So So", headers });
@@ -43,7 +42,6 @@ test("passes on status, reason, headers and every cookie", async () => {
   expect(text).toMatch(/^HTTP\/1\.1 299 So So\r\n/);
   expect(text).toMatch(/\r\nx-a: 1, 2\r\nx-latin: \xe9\r\n/);
   expect(text).toMatch(/\r\nset-cookie: a=1; Expires=[^\r]*\r\nset-cookie: b=2\r\n/);
-  expect(text).not.toMatch(/gone/);
   expect(text).toMatch(/\r\n\r\n5\r\nhello\r\n0\r\n\r\n$/);
   expect(errors).toEqual([]);
 });
@@ -68,7 +66,7 @@ test.each([
   ["a header that has no name", () => smuggling({ headers: headersLike([["a b", "1"]]) })],
 ])("answers 502 for what is not HTTP: %s", async (_what, answer) => {
   const { text, errors } = await answered(answer);
-  expect(text).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n[^]*\r\n\r\nThe answer can't be passed on\n$/);
+  expect(text).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n[^]*"status":502\}/);
   expect(text).not.toMatch(/admin|x: y/);
   expect(errors).toHaveLength(1);
 });
@@ -122,10 +120,11 @@ test("breaks off where a chunk is not of bytes", async () => {
   expect(text).not.toMatch(/0\r\n\r\n$/);
 });
 
-test("answers 500 when the forward rejects, and says why to whoever runs it", async () => {
+test("answers 502 when the forward rejects, and says why to whoever runs it", async () => {
   const failure = new Error("secret");
   const { text, errors } = await answered(() => Promise.reject(failure));
-  expect(text).toMatch(/^HTTP\/1\.1 500 [^]*\r\n\r\nThe request could not be handled\n$/);
+  expect(text).toMatch(/^HTTP\/1\.1 502 [^]*"status":502\}/);
+  expect(text).not.toMatch(/secret/);
   expect(errors).toEqual([failure]);
 });
 
@@ -135,15 +134,17 @@ test("warns of it where nobody asked to be told", async () => {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  expect((await fetch(`http://127.0.0.1:${port}`)).status).toBe(500);
+  expect((await fetch(`http://127.0.0.1:${port}`)).status).toBe(502);
   expect((await warned)[0]).toMatchObject({ message: "broken forward" });
   server.close();
 });
 
 test("refuses options that are none", () => {
-  expect(() => createNodeListener(fakeForward(), { onEror: () => {} } as object)).toThrow(/did you mean `onError`/);
-  expect(() => createNodeListener(fakeForward(), { onError: 1 } as object)).toThrow(
-    /onError: got 1, expected a function/,
+  expect(() => createNodeListener(fakeForward(), { onUnexpeted: () => {} } as object)).toThrow(
+    /did you mean `onUnexpected`/,
+  );
+  expect(() => createNodeListener(fakeForward(), { onUnexpected: 1 } as object)).toThrow(
+    /onUnexpected: got 1, expected a function/,
   );
 });
 
@@ -262,7 +263,7 @@ test("serves a path of an application that has others", async () => {
 
 test("says so when somebody else has read the body", async () => {
   const errors: unknown[] = [];
-  const listener = createNodeListener(fakeForward(), { onError: (error) => errors.push(error) });
+  const listener = createNodeListener(fakeForward(), { onUnexpected: (error) => errors.push(error) });
   const { url } = await serverOf((request, response) => {
     request.resume().once("end", () => listener(request, response));
   });

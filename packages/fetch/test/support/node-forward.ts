@@ -50,7 +50,7 @@ export interface NodeServer {
   readonly port: number;
   readonly server: Server;
   readonly sockets: Set<Socket>;
-  /** What was told to `onError`. */
+  /** What was told to `onUnexpected`. */
   readonly errors: unknown[];
 }
 
@@ -59,7 +59,7 @@ export async function nodeServer(
   make: (listener: NodeListener, options: ServerOptions) => Server = plain,
 ): Promise<NodeServer> {
   const errors: unknown[] = [];
-  const listener = createNodeListener(forward, { onError: (error) => errors.push(error) });
+  const listener = createNodeListener(forward, { onUnexpected: (error) => errors.push(error) });
   const server = make(listener, {});
   server.on("upgrade", listener.upgrade);
   const sockets = new Set<Socket>();
