@@ -25,14 +25,12 @@ export function redirectToHttps(request: Request, options: RedirectToHttpsOption
   checkOptions(options);
   const { status, trust, client = {} } = options;
   const { said } = new Trust(trust).clientOf(client, (name) => request.headers.get(name));
-  const url = new URL(request.url);
-  if ((said.proto ?? client.protocol ?? url.protocol.replace(":", "")) === "https") return undefined;
-  if (said.host !== undefined) url.host = said.host;
-  // As a URL leaves a scheme's own port out, what is left is one that https is not served on either; but for 80 by name.
-  url.protocol = "https:";
-  if (said.host?.endsWith(":80") === true) url.port = "";
+  const { protocol, host, pathname, search } = new URL(request.url);
+  if ((said.proto ?? client.protocol ?? protocol.slice(0, -1)) === "https") return undefined;
+  // A proxy may have named the port that it is http's own.
+  const location = `https://${(said.host ?? host).replace(/:80$/, "")}${pathname}${search}`;
   const safe = request.method === "GET" || request.method === "HEAD";
-  return new Response(null, { status: status ?? (safe ? 301 : 308), headers: { location: url.href } });
+  return new Response(null, { status: status ?? (safe ? 301 : 308), headers: { location } });
 }
 
 function checkOptions(options: RedirectToHttpsOptions): void {

@@ -2,7 +2,7 @@ import { catchLater } from "@fairlead/core";
 import { isResponse } from "../response.ts";
 import type { ForwardOptions } from "./contract.ts";
 import type { Passage } from "./passage.ts";
-import { problemOf, RefusedError } from "./refused.ts";
+import { essenceOf, problemOf, RefusedError } from "./refused.ts";
 import { editable, type ResponseHeaders } from "./response-headers.ts";
 
 /** What clients get when there is no answer of a backend. */
@@ -26,7 +26,7 @@ export class Refusals {
     const response = this.#ask(error, passage) ?? problemOf(error, passage.request.method);
     const shown = editable(response);
     this.#responses.sign(shown.headers, passage);
-    passage.fail(error, shown.status);
+    passage.fail(essenceOf(error), shown.status);
     return shown;
   }
 

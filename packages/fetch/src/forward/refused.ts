@@ -45,11 +45,12 @@ const ERROR_STATUSES: Readonly<Record<string, number>> = {
 };
 
 /** What a client is told of an error. Nothing of what is behind us: addresses and names are none of its business. */
-export function problemOf(error: unknown, method: string): Response {
+export function problemOf(thrown: unknown, method: string): Response {
+  const error = essenceOf(thrown);
   const status = statusOf(error);
   // By default, caches would keep some of these (RFC 9110 §15.1).
   const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
-  const { retryAfterMs } = oursOf(error) ?? {};
+  const retryAfterMs = error instanceof FairleadError ? error.retryAfterMs : undefined;
   if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   if (status === 405) headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
   // RFC 9457.
@@ -58,10 +59,21 @@ export function problemOf(error: unknown, method: string): Response {
   return new Response(method === "HEAD" ? null : body, { status, headers });
 }
 
-export function statusOf(error: unknown): number {
+/** `fetch` shows our errors as the cause of its own, and several attempts have failed because of the last one's error. */
+export function essenceOf(error: unknown): unknown {
+  const isWrapped =
+    error instanceof FairleadError ? error.code === "FAIRLEAD_ERR_RETRIES_EXHAUSTED" : isFetchError(error);
+  return isWrapped ? essenceOf((error as Error).cause) : error;
+}
+
+function isFetchError(error: unknown): boolean {
+  return error instanceof TypeError && error.cause instanceof FairleadError;
+}
+
+function statusOf(error: unknown): number {
   if (error instanceof RefusedError) return error.status;
-  const ours = oursOf(error);
-  switch (ours?.code) {
+  if (!(error instanceof FairleadError)) return ERROR_STATUSES[errorCodeOf(error) ?? ""] ?? 502;
+  switch (error.code) {
     case "FAIRLEAD_ERR_NO_ROUTE":
       return 404;
     case "FAIRLEAD_ERR_TIMEOUT":
@@ -69,18 +81,8 @@ export function statusOf(error: unknown): number {
     case "FAIRLEAD_ERR_CONFIG":
       return 500;
     case "FAIRLEAD_ERR_LIMIT":
-      return (ours.limit && LIMIT_STATUSES[ours.limit]) ?? 503;
-    case "FAIRLEAD_ERR_RETRIES_EXHAUSTED":
-      return statusOf(ours.cause);
-    case undefined:
-      return ERROR_STATUSES[errorCodeOf(error) ?? ""] ?? 502;
+      return (error.limit && LIMIT_STATUSES[error.limit]) ?? 503;
     default:
       return 503;
   }
-}
-
-/** The error of ours, which `fetch` shows as the cause of its own. */
-function oursOf(error: unknown): FairleadError | undefined {
-  if (error instanceof FairleadError) return error;
-  return error instanceof TypeError && error.cause instanceof FairleadError ? error.cause : undefined;
 }

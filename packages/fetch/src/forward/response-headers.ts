@@ -48,19 +48,25 @@ export class ResponseHeaders {
   }
 }
 
-/** The response with headers that can be changed: those of `fetch` can't. */
+/** The response with headers that can be changed: those of `fetch`, whose responses have a URL, can't. */
 export function editable(response: Response): Response {
+  if (response.url !== "") return copyOf(response);
   try {
     response.headers.delete("proxy-connection");
     return response;
   } catch {
-    const { status, statusText, headers, body } = response;
-    return new Response(body, { status, statusText, headers });
+    return copyOf(response);
   }
+}
+
+function copyOf({ status, statusText, headers, body }: Response): Response {
+  return new Response(body, { status, statusText, headers });
 }
 
 /** Removes what was about the connection to the backend. */
 export function endHops(headers: Headers): void {
+  // A length that Transfer-Encoding overrules is a lie (RFC 9112 §6.3).
+  if (headers.has("transfer-encoding")) headers.delete("content-length");
   for (const name of namedByConnection(headers.get("connection"))) if (isName(name)) headers.delete(name);
   for (const name of HOP_BY_HOP) headers.delete(name);
 }

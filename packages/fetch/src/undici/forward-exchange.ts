@@ -16,9 +16,9 @@ type Body = ReadableStreamDefaultController<Uint8Array>;
 /** One attempt of `createForward`: its answer as a `Response` whose body streams from the connection, with its backpressure. */
 export class ForwardExchange extends Exchange {
   readonly #method: string;
-  readonly #answer: Promise<Response>;
-  #resolve: (response: Response) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  /** Until there is an answer: afterwards nothing here is to keep it alive. */
+  #resolve: ((response: Response) => void) | undefined = undefined;
+  #reject: ((error: unknown) => void) | undefined = undefined;
   /** While the reader wants more. */
   #body: Body | undefined = undefined;
   /** While it does not: a body that is forgotten then is to become garbage. */
@@ -27,17 +27,16 @@ export class ForwardExchange extends Exchange {
   constructor(attempt: Attempt, method: string) {
     super(attempt, NO_HANDLER);
     this.#method = method;
-    this.#answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     attempt.markSent(false);
     attempt.onAbort(this);
   }
 
   send(pool: Pool, options: DispatchOptions): Promise<Response> {
-    pool.dispatch(options, this);
-    return this.#answer;
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      pool.dispatch(options, this);
+    });
   }
 
   override onResponseStart(
@@ -51,13 +50,15 @@ export class ForwardExchange extends Exchange {
     super.onResponseStart(controller, statusCode, headers, statusText);
     const body = this.#isEmpty(statusCode) ? null : this.#stream(controller);
     const init = { status: statusCode, statusText, headers: pairsOf(controller.rawHeaders ?? headers) };
-    this.#resolve(new Response(body, init));
+    this.#resolve?.(new Response(body, init));
+    this.#resolve = undefined;
+    this.#reject = undefined;
   }
 
   override onResponseData(controller: Controller, chunk: Buffer): void {
     const body = this.#open;
     if (body === undefined) return;
-    body.enqueue(chunk);
+    body.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     if ((body.desiredSize ?? 0) > 0) return;
     controller.pause();
     this.#rest(body);
@@ -73,8 +74,7 @@ export class ForwardExchange extends Exchange {
     super.onResponseError(controller, error);
     this.#open?.error(error);
     this.#end();
-    // Without effect if there was a response.
-    this.#reject(error);
+    this.#reject?.(error);
   }
 
   get #open(): Body | undefined {
