@@ -79,7 +79,7 @@ test.each([
   [{ ":path": "/\\evil" }, 400],
 ])("refuses %j: %s", async (headers, status) => {
   const client = await session(show);
-  const stream = client.request(headers as OutgoingHttpHeaders);
+  const stream = client.request(headers);
   // Node refuses some of it itself, and resets the stream.
   const answered = once(stream, "response").then(([head]) => (head as IncomingHttpHeaders)[":status"]);
   const outcome = await answered.catch((error: Error) => /PROTOCOL_ERROR/.exec(error.message)?.[0]);

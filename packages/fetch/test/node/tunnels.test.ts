@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { Balancer, BalancerOptions } from "@fairlead/core";
 import { virtualClock } from "@fairlead/core/testing";
 import { expect, test, vi } from "vitest";
+import type { Forward } from "../../src/forward/contract.ts";
 import { balancerOver, counters, idle } from "../support/balancers.ts";
 import { certificate, privateKey } from "../support/certificate.ts";
 import { fakeForward, nodeServer, RawClient } from "../support/node-forward.ts";
@@ -50,15 +52,13 @@ test("carries a WebSocket: messages, subprotocol, close", async () => {
   const server = await nodeServer(fakeForward(undefined, balancer));
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/chat?x`, ["b", "a"]);
   const events: unknown[] = [];
-  socket.onopen = () => socket.send("hello");
-  socket.onmessage = ({ data }) => {
+  socket.addEventListener("open", () => socket.send("hello"));
+  socket.addEventListener("message", ({ data }) => {
     events.push(data);
     if (data === "hello") socket.send("again");
     else socket.close(1000, "done");
-  };
-  const closed = await new Promise<CloseEvent>((resolve) => {
-    socket.onclose = resolve;
   });
+  const [closed] = await once(socket, "close");
   expect(events).toEqual(["hello", "again"]);
   expect(socket.protocol).toBe("b");
   expect(closed).toMatchObject({ code: 1000, reason: "done", wasClean: true });
@@ -394,21 +394,13 @@ test("lets go of a backend that switches when the client has left", async () => 
   const balancer = balancerOver([backend.url]);
   const late = Promise.withResolvers<void>();
   const forward = fakeForward(undefined, balancer);
-  const { tunnel } = forward;
-  const server = await nodeServer(
-    Object.assign(forward, {
-      tunnel: (async (request, client, open, discard) => {
-        const answer = await tunnel(
-          new Request(request, { signal: new AbortController().signal }),
-          client,
-          open,
-          discard,
-        );
-        await late.promise;
-        return answer;
-      }) satisfies typeof tunnel,
-    }),
-  );
+  const tunnel: Forward["tunnel"] = async (request, client, open, discard) => {
+    const unaborted = new Request(request, { signal: new AbortController().signal });
+    const answer = await forward.tunnel(unaborted, client, open, discard);
+    await late.promise;
+    return answer;
+  };
+  const server = await nodeServer(Object.assign(fakeForward(), { tunnel }));
   const client = new RawClient(server.port);
   client.write(...ask());
   await vi.waitFor(() => expect(backend.sockets.size).toBe(1));

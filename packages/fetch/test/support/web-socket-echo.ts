@@ -26,4 +26,5 @@ export function echoWebSocket(socket: Socket, head: Buffer, request: IncomingMes
   };
   read(Buffer.alloc(0));
   socket.on("data", read);
+  socket.once("end", () => socket.end());
 }
