@@ -219,6 +219,13 @@ export {
   type TransportInit,
 } from "@fairlead/fetch";
 export {
+  createNodeListener,
+  type NodeListener,
+  type NodeListenerOptions,
+  type NodeRequest,
+  type NodeResponse,
+} from "@fairlead/fetch/node";
+export {
   BalancedDispatcher,
   type BalancedDispatcherOptions,
   type BalancedRequest,

@@ -20,7 +20,6 @@ export function incomingBody(request: NodeRequest): ReadableStream<Uint8Array> {
   };
   const stop = (): void => {
     for (const event of events) request.off(event, notify);
-    wake?.();
   };
   return new ReadableStream<Uint8Array>(
     {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { emitWarning } from "node:process";
 import type { Duplex } from "node:stream";
-import { expected, OptionCheck } from "@fairlead/core";
+import { catchLater, expected, OptionCheck } from "@fairlead/core";
 import type { Forward } from "../forward/contract.ts";
 import { clientGone } from "./client-gone.ts";
 import { clientOf, incomingRequest } from "./incoming-request.ts";
@@ -38,7 +38,7 @@ export function createNodeListener(forward: Forward, options: NodeListenerOption
   const input = check.record("", options, ["onUnexpected"]) ?? {};
   check.optional("onUnexpected", input["onUnexpected"], expected.func);
   check.throwIfAny("createNodeListener");
-  const { onUnexpected: report = warn } = options;
+  const report = reporter(options.onUnexpected ?? warn);
   const listener = (request: NodeRequest, response: NodeResponse): void => {
     serve(forward, request, response, report).catch(report);
   };
@@ -47,6 +47,17 @@ export function createNodeListener(forward: Forward, options: NodeListenerOption
       upgrade(forward, request, socket, head, report).catch(report);
     },
   });
+}
+
+/** Whoever is told can't bring the server down. */
+function reporter(tell: (error: unknown) => unknown): (error: unknown) => void {
+  return (error) => {
+    try {
+      catchLater(tell(error), warn);
+    } catch (thrown) {
+      warn(thrown);
+    }
+  };
 }
 
 function warn(error: unknown): void {

@@ -21,9 +21,9 @@ export function requestUrl(request: NodeRequest): URL {
   if (!AUTHORITY.test(authority)) throw new RefusedError(400, "the host is not valid");
   // A fragment is never sent, and a backslash is a slash to some parsers. In a query it is a character like others.
   if (/#|^[^?]*\\/.test(path)) throw new RefusedError(400, "the request target is not valid");
-  const text = `${isSecure(request) ? "https" : "http"}://${authority}${path}`;
-  if (!URL.canParse(text)) throw new RefusedError(400, "the host is not valid");
-  return new URL(text);
+  const url = URL.parse(`${isSecure(request) ? "https" : "http"}://${authority}${path}`);
+  if (url === null) throw new RefusedError(400, "the host is not valid");
+  return url;
 }
 
 function splitTarget(request: NodeRequest): { readonly authority: string; readonly path: string } {

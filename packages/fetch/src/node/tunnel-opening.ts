@@ -7,7 +7,7 @@ import type { TunnelAnswer, TunnelDestination } from "../forward/contract.ts";
 import { discard, present } from "../response.ts";
 import { httpUrl } from "../target.ts";
 import { Route } from "../undici/route.ts";
-import { tlsOptionsOf } from "../undici/tls.ts";
+import { tlsOptionsOf, warnOfTrust } from "../undici/tls.ts";
 import { endToEndHeaders } from "./answer-headers.ts";
 import { Tunnel } from "./tunnel.ts";
 
@@ -62,7 +62,7 @@ function settle<T>(
   }
 }
 
-function requestTo({ backend }: Attempt, { url, headers }: TunnelDestination): ClientRequest {
+function requestTo({ backend, balancer }: Attempt, { url, headers }: TunnelDestination): ClientRequest {
   const to = new URL(httpUrl(url));
   const options: RequestOptions & { readonly allowHalfOpen: boolean } = {
     agent: false,
@@ -71,6 +71,7 @@ function requestTo({ backend }: Attempt, { url, headers }: TunnelDestination): C
     headers: Object.fromEntries(headers),
   };
   if (to.protocol !== "https:") return requestPlain(to, options);
+  warnOfTrust(balancer, backend);
   // Without a name Node would trust whomever the Host header names.
   return requestSecure(to, { ...options, servername: "", ...tlsOptionsOf(new Route(backend)) });
 }

@@ -29,9 +29,9 @@ export async function upgrade(
   socket.read(0);
   try {
     const answer = await ask(forward, request, client.signal);
+    socket.off("end", hangUp);
     if (answer instanceof Tunnel) {
       socket.off("close", leave);
-      socket.off("end", hangUp);
       answer.join(socket as Socket, head);
     } else await sendResponse("response" in answer ? answer.response : answer, responseOn(socket, request));
   } catch (error) {

@@ -1,8 +1,7 @@
-import { emitWarning } from "node:process";
 import type { Backend, BackendSpec, Balancer } from "@fairlead/core";
 import { Pool } from "undici";
 import { Route } from "./route.ts";
-import { tlsOptionsOf } from "./tls.ts";
+import { tlsOptionsOf, warnOfTrust } from "./tls.ts";
 
 /** The connections to one backend. */
 export interface BackendPool {
@@ -43,7 +42,7 @@ export class Pools {
 
   #make(backend: Backend): BackendPool {
     const route = new Route(backend);
-    if (backend.spec.tls?.rejectUnauthorized === false) warnOfTrust(this.#balancer.name, backend.id);
+    warnOfTrust(this.#balancer, backend);
     const made: BackendPool = { route, pool: new Pool(route.origin, this.#poolOptions(route)) };
     this.#pools.set(backend, made);
     return made;
@@ -73,16 +72,6 @@ export class Pools {
     await Promise.all(pools.map(({ pool }) => pool.destroy()));
   }
 }
-
-/** Said once per process and backend, as Node does for what is unsafe. */
-function warnOfTrust(upstream: string, backend: string): void {
-  const message = `${upstream}: the certificate of ${backend} is not verified (tls.rejectUnauthorized is false)`;
-  if (warned.has(message)) return;
-  warned.add(message);
-  emitWarning(message, { code: "FAIRLEAD_WARN_TLS" });
-}
-
-const warned = new Set<string>();
 
 function closeSoon(pool: Pool): void {
   pool.close().catch(() => {});

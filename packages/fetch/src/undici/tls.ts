@@ -1,3 +1,5 @@
+import { emitWarning } from "node:process";
+import type { Backend, Balancer } from "@fairlead/core";
 import type { Route } from "./route.ts";
 
 /** What Node's TLS takes. */
@@ -19,3 +21,14 @@ export function tlsOptionsOf({ serverName, spec: { tls } }: Route): TlsConnectOp
     ...(serverName === undefined ? undefined : { servername: serverName }),
   };
 }
+
+/** Warns of a backend whose certificate is not verified, once per process, as Node does of what is unsafe. */
+export function warnOfTrust({ name }: Balancer, { id, spec }: Backend): void {
+  if (spec.tls?.rejectUnauthorized !== false) return;
+  const message = `${name}: the certificate of ${id} is not verified (tls.rejectUnauthorized is false)`;
+  if (warned.has(message)) return;
+  warned.add(message);
+  emitWarning(message, { code: "FAIRLEAD_WARN_TLS" });
+}
+
+const warned = new Set<string>();

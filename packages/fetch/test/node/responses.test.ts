@@ -131,12 +131,28 @@ test("answers 502 when the forward rejects, and says why to whoever runs it", as
 test("warns of it where nobody asked to be told", async () => {
   const warned = once(process, "warning");
   const listener = createNodeListener(fakeForward(() => Promise.reject(new Error("broken forward"))));
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  expect((await fetch(`http://127.0.0.1:${port}`)).status).toBe(502);
+  const { url } = await nodeServer(fakeForward(), () => createServer(listener));
+  expect((await fetch(url)).status).toBe(502);
   expect((await warned)[0]).toMatchObject({ message: "broken forward" });
-  server.close();
+});
+
+test.each([
+  [
+    "throws",
+    () => {
+      throw new Error("from a reporter");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("from a reporter"))],
+])("is not brought down by a reporter that %s", async (_how, onUnexpected) => {
+  const warned = once(process, "warning");
+  const listener = createNodeListener(
+    fakeForward(() => Promise.reject(new Error("broken forward"))),
+    { onUnexpected: onUnexpected as () => void },
+  );
+  const { url } = await nodeServer(fakeForward(), () => createServer(listener));
+  expect((await fetch(url)).status).toBe(502);
+  expect((await warned)[0]).toMatchObject({ message: "from a reporter" });
 });
 
 test("refuses options that are none", () => {
