@@ -136,7 +136,7 @@ test("warns of it where nobody asked to be told", async () => {
   expect((await warned)[0]).toMatchObject({ message: "broken forward" });
 });
 
-test.each([
+test.each<[string, () => unknown]>([
   [
     "throws",
     () => {
@@ -148,7 +148,7 @@ test.each([
   const warned = once(process, "warning");
   const listener = createNodeListener(
     fakeForward(() => Promise.reject(new Error("broken forward"))),
-    { onUnexpected: onUnexpected as () => void },
+    { onUnexpected },
   );
   const { url } = await nodeServer(fakeForward(), () => createServer(listener));
   expect((await fetch(url)).status).toBe(502);
