@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { coreSection } from "./core/section.ts";
 import { flappingSection } from "./flapping/section.ts";
+import { forwardSection } from "./forward/section.ts";
 import { httpSection } from "./http/section.ts";
 import { idleSection } from "./idle/section.ts";
 import { keysSection } from "./keys/section.ts";
@@ -20,6 +21,7 @@ const SECTIONS: readonly Section[] = [
   idleSection,
   coreSection,
   httpSection,
+  forwardSection,
 ];
 const REPORT = fileURLToPath(new URL("../../../docs/benchmarks.md", import.meta.url));
 

@@ -70,6 +70,10 @@ describe("a quick run", { timeout: 120_000 }, () => {
     ["idle", ["## Idle backends", "| first ", "| G15 ", "| checks "]],
     ["core", ["## The core over a stub transport", "| call, everything on, ", "| call, rejected, ", "| G3 "]],
     ["http", ["## HTTP against bare undici", "over cockatiel", "| G4 ", "| G5 ", "| G6 ", "| G7 "]],
+    [
+      "forward",
+      ["## Forwarding", "### A long upload", "| forward, forwardTransport ", "| forward ", "growth of memory"],
+    ],
   ])("of section %s comes to its end", (section, texts) => {
     const { code, output, error } = bench(section, "--quick");
     expect(error).toBe("");

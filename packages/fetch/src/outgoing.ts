@@ -29,7 +29,7 @@ export interface Addressed extends Outgoing {
 }
 
 /** Sends an attempt by `send`, perhaps as another that stands in for it. */
-export type AttemptWatch = (attempt: Attempt, send: (attempt: Attempt) => Promise<Response>) => Promise<Response>;
+type AttemptWatch = (attempt: Attempt, send: (attempt: Attempt) => Promise<Response>) => Promise<Response>;
 
 const PLAIN_GET: Omit<Outgoing, "url"> = {
   method: "GET",

@@ -31,8 +31,11 @@ export function ipText(address: IpAddress): string {
   if (address.length === 4) return address.join(".");
   const groups = groupsOf(address);
   const [from, length] = longestZeros(groups);
-  const hex = (some: readonly number[]): string => some.map((group) => group.toString(16)).join(":");
-  return length < 2 ? hex(groups) : `${hex(groups.slice(0, from))}::${hex(groups.slice(from + length))}`;
+  return length < 2 ? hexText(groups) : `${hexText(groups.slice(0, from))}::${hexText(groups.slice(from + length))}`;
+}
+
+function hexText(groups: readonly number[]): string {
+  return groups.map((group) => group.toString(16)).join(":");
 }
 
 /** Whom an address stands for: a client has an IPv4 address, or a whole IPv6 /64 (RFC 6177). */
@@ -57,7 +60,10 @@ function parseV6(text: string): IpAddress | undefined {
   if (before === undefined || after === undefined) return undefined;
   const missing = 8 - before.length - after.length;
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return [...before, ...new Array<number>(missing).fill(0), ...after].flatMap((group) => [group >> 8, group & 255]);
+  return [...before, ...Array.from({ length: missing }, () => 0), ...after].flatMap((group) => [
+    group >> 8,
+    group & 255,
+  ]);
 }
 
 /** @param isEnd whether the address ends here: then the last may be written as IPv4 */

@@ -40,9 +40,11 @@ test.each([
   expect(parseNetwork(text)).toBeUndefined();
 });
 
+function bits(text: string): string {
+  return (parseIp(text) ?? []).map((byte) => byte.toString(2).padStart(8, "0")).join("");
+}
+
 test("two addresses are in a network of n bits exactly if these are the same", () => {
-  const bits = (text: string): string =>
-    (parseIp(text) ?? []).map((byte) => byte.toString(2).padStart(8, "0")).join("");
   fc.assert(
     fc.property(fc.ipV4(), fc.ipV4(), fc.integer({ min: 0, max: 32 }), (base, other, length) => {
       const alike = bits(base).slice(0, length) === bits(other).slice(0, length);

@@ -1,4 +1,4 @@
-import { errorCodeOf, FairleadError, type LimitName } from "@fairlead/core";
+import { errorCodeOf, FairleadError, type FairleadErrorCode, type LimitName } from "@fairlead/core";
 
 /** A request is refused for what it is. */
 export class RefusedError extends Error {
@@ -27,6 +27,13 @@ const TITLES: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
   504: "Gateway Timeout",
   508: "Loop Detected",
+};
+
+/** All others mean that there is nobody to serve the request now. */
+const CODE_STATUSES: Partial<Record<FairleadErrorCode, number>> = {
+  FAIRLEAD_ERR_NO_ROUTE: 404,
+  FAIRLEAD_ERR_TIMEOUT: 504,
+  FAIRLEAD_ERR_CONFIG: 500,
 };
 
 const LIMIT_STATUSES: Partial<Record<LimitName, number>> = {
@@ -73,16 +80,6 @@ function isFetchError(error: unknown): boolean {
 function statusOf(error: unknown): number {
   if (error instanceof RefusedError) return error.status;
   if (!(error instanceof FairleadError)) return ERROR_STATUSES[errorCodeOf(error) ?? ""] ?? 502;
-  switch (error.code) {
-    case "FAIRLEAD_ERR_NO_ROUTE":
-      return 404;
-    case "FAIRLEAD_ERR_TIMEOUT":
-      return 504;
-    case "FAIRLEAD_ERR_CONFIG":
-      return 500;
-    case "FAIRLEAD_ERR_LIMIT":
-      return (error.limit && LIMIT_STATUSES[error.limit]) ?? 503;
-    default:
-      return 503;
-  }
+  if (error.code === "FAIRLEAD_ERR_LIMIT") return (error.limit && LIMIT_STATUSES[error.limit]) ?? 503;
+  return CODE_STATUSES[error.code] ?? 503;
 }

@@ -40,7 +40,7 @@ export class RequestHeaders {
   readonly #options: ForwardOptions;
   readonly #keepsEncoding: boolean;
   readonly #idName: string | undefined;
-  readonly #client: string | undefined;
+  readonly #clientHeader: string | undefined;
 
   /** @param clientHeader the header that names the client to us, if one does */
   constructor(
@@ -51,7 +51,7 @@ export class RequestHeaders {
   ) {
     this.#options = options;
     this.#idName = idName;
-    this.#client = clientHeader;
+    this.#clientHeader = clientHeader;
     this.#keepsEncoding = keepsEncoding;
   }
 
@@ -60,8 +60,24 @@ export class RequestHeaders {
    *
    * @throws RefusedError 431 or 508
    */
-  of({ headers, method, body }: Request, facts: Facts): Record<string, string> {
-    const { maxHeaders = MAX_HEADERS, maxHeaderBytes = MAX_HEADER_BYTES, host } = this.#options;
+  of(request: Request, facts: Facts): Record<string, string> {
+    const all = this.#kept(request.headers, facts.client.trusted);
+    const { headers, method, body } = request;
+    // Who takes trailers may be sent them (RFC 9110 §10.1.4).
+    if (headers.get("te")?.toLowerCase() === "trailers") all["te"] = "trailers";
+    // A length that Transfer-Encoding overrules is a lie (RFC 9112 §6.3).
+    if (body === null || headers.has("transfer-encoding")) delete all["content-length"];
+    if (!this.#keepsEncoding) all["accept-encoding"] = "identity";
+    if (method === "OPTIONS") countDown(all);
+    if (this.#options.host === "client") all["host"] = facts.origin.host;
+    this.#sayWho(all, facts);
+    this.#sayHow(all, facts);
+    return all;
+  }
+
+  /** What is the client's to say. */
+  #kept(headers: Headers, trusted: boolean): Record<string, string> {
+    const { maxHeaders = MAX_HEADERS, maxHeaderBytes = MAX_HEADER_BYTES } = this.#options;
     const named = namedByConnection(headers.get("connection"));
     const all: Record<string, string> = Object.create(null);
     let count = 0;
@@ -69,40 +85,33 @@ export class RequestHeaders {
     for (const [name, value] of headers) {
       count++;
       bytes += name.length + value.length;
-      if (!HOP_BY_HOP.has(name) && !named.has(name) && !this.#isOurs(name, facts.client.trusted)) all[name] = value;
+      if (!HOP_BY_HOP.has(name) && !named.has(name) && !isOurs(name, trusted)) all[name] = value;
     }
     if (count > maxHeaders || bytes > maxHeaderBytes) throw new RefusedError(431, "the request has too many headers");
-    // Who takes trailers may be sent them (RFC 9110 §10.1.4).
-    if (headers.get("te")?.toLowerCase() === "trailers") all["te"] = "trailers";
-    // A length that Transfer-Encoding overrules is a lie (RFC 9112 §6.3).
-    if (body === null || headers.has("transfer-encoding")) delete all["content-length"];
-    if (!this.#keepsEncoding) all["accept-encoding"] = "identity";
-    if (method === "OPTIONS") countDown(all);
-    if (host === "client") all["host"] = facts.origin.host;
-    this.#sayWho(all, facts);
     return all;
   }
 
-  /** Whether a header is written by us, or removed because anybody could have written it. */
-  #isOurs(name: string, trusted: boolean): boolean {
-    return name === "host" || name === "expect" || CLAIMS.has(name) || (!trusted && name.startsWith("x-forwarded-"));
-  }
-
-  #sayWho(all: Record<string, string>, { client, origin, requestId }: Facts): void {
-    const { forwardedHeaders = "x-forwarded", via = false } = this.#options;
-    const { host, proto } = origin;
-    if (this.#client !== undefined && client.ip !== undefined) all[this.#client] = client.ip;
+  #sayWho(all: Record<string, string>, { client, requestId }: Facts): void {
+    const { via = false } = this.#options;
+    if (this.#clientHeader !== undefined && client.ip !== undefined) all[this.#clientHeader] = client.ip;
     if (this.#idName !== undefined && requestId !== undefined) all[this.#idName] = requestId;
-    if (forwardedHeaders === "x-forwarded" || forwardedHeaders === "both") {
-      if (client.path.length > 0) all["x-forwarded-for"] = client.path.join(", ");
-      all["x-forwarded-host"] = host;
-      all["x-forwarded-port"] = /:(\d+)$/.exec(host)?.[1] ?? (proto === "https" ? "443" : "80");
-      all["x-forwarded-proto"] = proto;
-    }
-    if (forwardedHeaders === "forwarded" || forwardedHeaders === "both")
-      all["forwarded"] = formatForwarded(client.path, host, proto);
     if (via !== false) all["via"] = withVia(all["via"], via);
   }
+
+  #sayHow(all: Record<string, string>, { client, origin: { host, proto } }: Facts): void {
+    const { forwardedHeaders: form = "x-forwarded" } = this.#options;
+    if (form === "forwarded" || form === "both") all["forwarded"] = formatForwarded(client.path, host, proto);
+    if (form !== "x-forwarded" && form !== "both") return;
+    if (client.path.length > 0) all["x-forwarded-for"] = client.path.join(", ");
+    all["x-forwarded-host"] = host;
+    all["x-forwarded-port"] = /:(\d+)$/.exec(host)?.[1] ?? (proto === "https" ? "443" : "80");
+    all["x-forwarded-proto"] = proto;
+  }
+}
+
+/** Whether a header is written by us, or removed because anybody could have written it. */
+function isOurs(name: string, trusted: boolean): boolean {
+  return name === "host" || name === "expect" || CLAIMS.has(name) || (!trusted && name.startsWith("x-forwarded-"));
 }
 
 /** @throws RefusedError 508 if the request was here before */

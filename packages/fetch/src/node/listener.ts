@@ -71,22 +71,24 @@ async function serve(
   report: (error: unknown) => void,
 ): Promise<void> {
   const client = new AbortController();
-  // Their errors come as `close` as well.
-  request.on("error", () => {});
+  const leave = (): void => {
+    if (!response.writableEnded) client.abort(clientGone());
+  };
+  // A response that waits for others before it hears of nothing, in Node 22; its request does.
+  request.on("error", leave);
+  response.once("close", leave);
+  // It comes as `close` as well.
   response.on("error", () => {});
   response.prependOnceListener("finish", () => finishReading(request));
-  response.once("close", () => {
-    if (!response.writableEnded) client.abort(clientGone());
-  });
   try {
     // RFC 9110 §9.3.7: that asks this server whether it is there, and is about no resource.
     if (request.method === "OPTIONS" && request.url === "*") {
-      await sendResponse(new Response(null, { status: 204 }), response);
+      await sendResponse(new Response(null, { status: 204 }), response, client.signal);
       return;
     }
-    await sendResponse(await forward(incomingRequest(request, client.signal), clientOf(request)), response);
+    const answer = await forward(incomingRequest(request, client.signal), clientOf(request));
+    await sendResponse(answer, response, client.signal);
   } catch (error) {
-    if (client.signal.aborted) return;
-    await sendRefusal(error, response, report);
+    if (!client.signal.aborted) await sendRefusal(error, response, client.signal, report);
   }
 }

@@ -13,8 +13,3 @@ export function isHttp2Request(request: NodeRequest): request is Http2ServerRequ
 export function isHttp2Response(response: NodeResponse): response is Http2ServerResponse {
   return "stream" in response;
 }
-
-/** Whether nobody is there any more who could be answered. */
-export function isGone(response: NodeResponse): boolean {
-  return isHttp2Response(response) ? response.stream.destroyed : response.destroyed;
-}

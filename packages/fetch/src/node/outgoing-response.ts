@@ -2,8 +2,12 @@ import { problemOf, RefusedError } from "../forward/refused.ts";
 import { isHttp2Response, type NodeResponse } from "./node-message.ts";
 import { writeBody } from "./response-body.ts";
 
-/** Sends a `Response`. Resolves when all of it is handed over to the socket, or nobody is there any more. */
-export async function sendResponse(answer: Response, response: NodeResponse): Promise<void> {
+/**
+ * Sends a `Response`. Resolves when all of it is handed over to the socket, or nobody is there any more.
+ *
+ * @param client aborted when it has left
+ */
+export async function sendResponse(answer: Response, response: NodeResponse, client: AbortSignal): Promise<void> {
   const { body } = answer;
   try {
     writeHead(answer, response);
@@ -15,13 +19,14 @@ export async function sendResponse(answer: Response, response: NodeResponse): Pr
   else if (response.req.method === "HEAD") {
     response.end();
     await body.cancel();
-  } else await writeBody(body, response);
+  } else await writeBody(body, response, client);
 }
 
 /** Answers an error. `report` is told of those that are not the client's doing. */
 export async function sendRefusal(
   error: unknown,
   response: NodeResponse,
+  client: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
   const refusal = problemOf(error, response.req.method ?? "GET");
@@ -37,7 +42,7 @@ export async function sendRefusal(
     // What else comes over the connection can't be trusted.
     response.setHeader("connection", "close");
   }
-  await sendResponse(refusal, response);
+  await sendResponse(refusal, response, client);
 }
 
 /** @throws Error if it is not HTTP: what a backend says can't end this process, nor another answer on the connection */

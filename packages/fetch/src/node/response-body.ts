@@ -1,26 +1,31 @@
 import { constants } from "node:http2";
 import type { Writable } from "node:stream";
-import { clientGone } from "./client-gone.ts";
-import { isGone, isHttp2Response, type NodeResponse } from "./node-message.ts";
+import { isHttp2Response, type NodeResponse } from "./node-message.ts";
 
 /**
  * Writes a body chunk by chunk, as fast as the client takes it. One that breaks off breaks the connection off: the client must
  * not take a part for the whole.
  *
  * A reader of our own: `Readable.fromWeb` and `pipe` put two more queues in between.
+ *
+ * @param client aborted when it has left
  */
-export async function writeBody(body: ReadableStream<Uint8Array>, response: NodeResponse): Promise<void> {
+export async function writeBody(
+  body: ReadableStream<Uint8Array>,
+  response: NodeResponse,
+  client: AbortSignal,
+): Promise<void> {
   const reader = body.getReader();
   const sink: Writable = response;
-  const leave = (): void => void reader.cancel(clientGone()).catch(() => {});
-  if (isGone(response)) return leave();
-  sink.once("close", leave);
+  const leave = (): void => void reader.cancel(client.reason).catch(() => {});
+  if (client.aborted) return leave();
+  client.addEventListener("abort", leave);
   // Headers go out with the first bytes, unless those take their time.
   const flush = isHttp2Response(response) ? undefined : setImmediate(() => response.flushHeaders());
   try {
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
       clearImmediate(flush);
-      if (!sink.write(chunk.value) && !isGone(response)) await writable(sink);
+      if (!sink.write(chunk.value) && !client.aborted) await writable(sink, client);
     }
     sink.end();
   } catch (error) {
@@ -28,20 +33,20 @@ export async function writeBody(body: ReadableStream<Uint8Array>, response: Node
     await reader.cancel(error).catch(() => {});
   } finally {
     clearImmediate(flush);
-    sink.off("close", leave);
+    client.removeEventListener("abort", leave);
   }
 }
 
 /** Until it takes more, or will never. */
-function writable(sink: Writable): Promise<void> {
+function writable(sink: Writable, client: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
       sink.off("drain", go);
-      sink.off("close", go);
+      client.removeEventListener("abort", go);
       resolve();
     };
     sink.on("drain", go);
-    sink.on("close", go);
+    client.addEventListener("abort", go);
   });
 }
 

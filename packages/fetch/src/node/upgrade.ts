@@ -33,9 +33,10 @@ export async function upgrade(
     if (answer instanceof Tunnel) {
       socket.off("close", leave);
       answer.join(socket as Socket, head);
-    } else await sendResponse("response" in answer ? answer.response : answer, responseOn(socket, request));
+    } else
+      await sendResponse("response" in answer ? answer.response : answer, responseOn(socket, request), client.signal);
   } catch (error) {
-    if (!client.signal.aborted) await sendRefusal(error, responseOn(socket, request), report);
+    if (!client.signal.aborted) await sendRefusal(error, responseOn(socket, request), client.signal, report);
   }
 }
 

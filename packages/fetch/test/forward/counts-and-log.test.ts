@@ -1,9 +1,17 @@
 // What a client may have open, and what the log says of it.
 import { describe, expect, test, vi } from "vitest";
-import { type AccessRecord, createForward, type ForwardOptions } from "../../src/index.ts";
+import { type AccessRecord, createForward, type ForwardOptions, type Transport } from "../../src/index.ts";
 import { balancerOver, idle } from "../support/balancers.ts";
 import { CLIENT, forwarding, shopRouter, transports } from "../support/forwarding.ts";
 import { deadPort, httpServer, rawServer } from "../support/servers.ts";
+
+type Send = ReturnType<typeof forwarding>;
+
+/** Lets each client have one thing open. */
+function onlyOne(fetch: Transport | undefined, url: string, options: ForwardOptions = {}): Send {
+  const balancer = balancerOver([url], { attemptTimeoutMs: 100, retry: false });
+  return forwarding(balancer, { fetch, maxConnectionsPerClient: 1, ...options });
+}
 
 describe.each(transports)("connections of one client, by %s", (_name, make) => {
   test("are counted until their bodies end, per IPv4 address and IPv6 /64", async () => {
@@ -25,7 +33,7 @@ describe.each(transports)("connections of one client, by %s", (_name, make) => {
       expect(again.status).toBe(200);
       open.push(again);
     });
-    await Promise.all(open.slice(1).map((response) => response.body?.cancel()));
+    await Promise.all(open.slice(1).map(async (response) => response.body?.cancel()));
     await idle(balancer);
   });
 
@@ -39,17 +47,13 @@ describe.each(transports)("connections of one client, by %s", (_name, make) => {
     const good = await httpServer((_request, response) => response.end("x".repeat(100_000)));
     const empty = await httpServer((_request, response) => response.writeHead(204).end());
     const endings: Record<string, () => Promise<unknown>> = {};
-    const one = (url: string, options: ForwardOptions = {}): ReturnType<typeof forwarding> => {
-      const balancer = balancerOver([url], { attemptTimeoutMs: 100, retry: false });
-      return forwarding(balancer, { fetch: make(), maxConnectionsPerClient: 1, ...options });
-    };
-    const unreachable = one(dead);
-    const late = one(silent.url);
-    const broken = one(cutOff.url);
-    const whole = one(good.url);
-    const none = one(empty.url);
-    const long = one(good.url, { maxRequestBytes: 1 });
-    const left = one(silent.url);
+    const unreachable = onlyOne(make(), dead);
+    const late = onlyOne(make(), silent.url);
+    const broken = onlyOne(make(), cutOff.url);
+    const whole = onlyOne(make(), good.url);
+    const none = onlyOne(make(), empty.url);
+    const long = onlyOne(make(), good.url, { maxRequestBytes: 1 });
+    const left = onlyOne(make(), silent.url);
     endings["a backend that can't be reached"] = () => unreachable("/");
     endings["a timeout"] = () => late("/");
     endings["a body that breaks off"] = async () => (await broken("/")).text().catch(() => {});
@@ -72,20 +76,20 @@ describe.each(transports)("connections of one client, by %s", (_name, make) => {
   });
 });
 
-describe("the log", () => {
-  async function logged(
-    options: ForwardOptions,
-    ask: (send: ReturnType<typeof forwarding>) => Promise<unknown>,
-    url?: string,
-  ): Promise<AccessRecord[]> {
-    const server = url ?? (await httpServer((_request, response) => response.end("hello"))).url;
-    const balancer = balancerOver([server], { name: "orders" });
-    const records: AccessRecord[] = [];
-    await ask(forwarding(shopRouter(balancer), { ...options, accessLog: (record) => records.push(record) }));
-    await idle(balancer);
-    return records;
-  }
+async function logged(
+  options: ForwardOptions,
+  ask: (send: Send) => Promise<unknown>,
+  url?: string,
+): Promise<AccessRecord[]> {
+  const server = url ?? (await httpServer((_request, response) => response.end("hello"))).url;
+  const balancer = balancerOver([server], { name: "orders" });
+  const records: AccessRecord[] = [];
+  await ask(forwarding(shopRouter(balancer), { ...options, accessLog: (record) => records.push(record) }));
+  await idle(balancer);
+  return records;
+}
 
+describe("the log", () => {
   test("has one record per request, complete when its body has ended", async () => {
     const server = await httpServer((_request, response) => response.end("hello"));
     const before = Date.now();

@@ -248,15 +248,15 @@ describe("whom the client is", () => {
   });
 });
 
-describe("the request's id", () => {
-  async function ids(given: string | undefined, options: ForwardOptions): Promise<[backend: unknown, client: unknown]> {
-    const server = await httpServer();
-    const headers: Record<string, string> = given === undefined ? {} : { "x-request-id": given };
-    const response = await forwarding(balancerOver([server.url]), options)("/", { headers });
-    const { [options.requestIdHeader || "x-request-id"]: id } = (await received(response)).headers;
-    return [id, response.headers.get(options.requestIdHeader || "x-request-id")];
-  }
+async function ids(given: string | undefined, options: ForwardOptions): Promise<[backend: unknown, client: unknown]> {
+  const server = await httpServer();
+  const headers: Record<string, string> = given === undefined ? {} : { "x-request-id": given };
+  const response = await forwarding(balancerOver([server.url]), options)("/", { headers });
+  const { [options.requestIdHeader || "x-request-id"]: id } = (await received(response)).headers;
+  return [id, response.headers.get(options.requestIdHeader || "x-request-id")];
+}
 
+describe("the request's id", () => {
   test("is made, and told to both sides", async () => {
     const [id, shown] = await ids("mine", {});
     expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);

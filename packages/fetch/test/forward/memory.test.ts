@@ -1,7 +1,7 @@
 // Bodies of any length take no memory, and one that is forgotten gives its place back.
 
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -33,12 +33,17 @@ function* chunks(bytes: number): Generator<Uint8Array> {
 
 /** Sends as many bytes as its path says to who GETs, and counts those of who POSTs. */
 async function giant(): Promise<string> {
-  const server = createServer(async (request, response) => {
-    if (request.method === "POST") response.end(String(await count(request)));
-    else {
+  const server = createServer((request, response) => {
+    if (request.method === "POST") {
+      let bytes = 0;
+      request.on("data", (chunk: Uint8Array) => {
+        bytes += chunk.byteLength;
+      });
+      request.on("end", () => response.end(String(bytes)));
+    } else {
       const bytes = Number(request.url?.slice(1));
       response.writeHead(200, { "content-length": bytes });
-      await pipeline(Readable.from(chunks(bytes)), response).catch(() => {});
+      void pipeline(Readable.from(chunks(bytes)), response).catch(() => {});
     }
   });
   server.listen(0, "127.0.0.1");
@@ -50,14 +55,14 @@ async function giant(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function count(body: IncomingMessage | ReadableStream<Uint8Array>): Promise<number> {
+async function count(body: ReadableStream<Uint8Array>): Promise<number> {
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) bytes += chunk.byteLength;
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.byteLength;
   return bytes;
 }
 
 function upload(bytes: number): ReadableStream<Uint8Array> {
-  return ReadableStream.from(chunks(bytes)) as ReadableStream<Uint8Array>;
+  return Readable.toWeb(Readable.from(chunks(bytes))) as ReadableStream<Uint8Array>;
 }
 
 /** How much more memory the process has, at its peak, than before. */

@@ -92,17 +92,21 @@ test("no path whatever leaves its prefix, as a backend that decodes it would see
   );
 });
 
-describe("a request", () => {
-  async function statusOf(request: Partial<Request>): Promise<number> {
-    const server = await httpServer();
-    const balancer = balancerOver([server.url]);
-    const forward = createForward(balancer, { fetch: forwardTransport() });
-    const { status } = await forward(odd("http://shop.example.com/", request), CLIENT);
-    expect(server.received).toHaveLength(status === 200 ? 1 : 0);
-    await idle(balancer);
-    return status;
-  }
+async function statusOf(request: Partial<Request>): Promise<number> {
+  const server = await httpServer();
+  const balancer = balancerOver([server.url]);
+  const forward = createForward(balancer, { fetch: forwardTransport() });
+  const { status } = await forward(odd("http://shop.example.com/", request), CLIENT);
+  expect(server.received).toHaveLength(status === 200 ? 1 : 0);
+  await idle(balancer);
+  return status;
+}
 
+function many(count: number): HeadersInit {
+  return Array.from({ length: count }, (_, index) => [`x-${index}`, "1"]);
+}
+
+describe("a request", () => {
   test.each(["TRACE", "CONNECT", "TRACK"])("by %s is refused", async (method) => {
     expect(await statusOf({ method })).toBe(405);
   });
@@ -135,7 +139,6 @@ describe("a request", () => {
   test("with too many headers, or too long ones, is refused", async () => {
     const server = await httpServer((_request, response) => response.end("ok"));
     const balancer = balancerOver([server.url]);
-    const many = (count: number): HeadersInit => Array.from({ length: count }, (_, index) => [`x-${index}`, "1"]);
     const status = async (headers: HeadersInit, options = {}): Promise<number> =>
       (await forwarding(balancer, options)("/", { headers })).status;
     expect([await status(many(100)), await status(many(101))]).toEqual([200, 431]);

@@ -213,13 +213,13 @@ describe("onError", () => {
   });
 });
 
+function made(options: object): () => Forward {
+  return () => createForward(emptyBalancer(), options);
+}
+
 test("options are checked all at once", () => {
-  const make =
-    (options: object): (() => Forward) =>
-    () =>
-      createForward(emptyBalancer(), options as ForwardOptions);
   expect(
-    make({
+    made({
       trust: { hops: -1, proxies: ["10.0.0.0/8", "nonsense"] },
       hots: "client",
       forwardedHeaders: "all",
@@ -232,8 +232,8 @@ test("options are checked all at once", () => {
   ).toThrow(
     /10 problems[^]*hots: .*did you mean `host`[^]*affinity[^]*onError[^]*forwardedHeaders[^]*maxConnectionsPerClient[^]*maxHeaders[^]*requestIdHeader[^]*trust: [^]*trust.hops[^]*trust.proxies\[1\]/,
   );
-  expect(make({ trust: { header: "x-forwarded-for" } })).toThrow(/cf-connecting-ip/);
-  expect(make({ trust: {} })).toThrow(/trust/);
+  expect(made({ trust: { header: "x-forwarded-for" } })).toThrow(/cf-connecting-ip/);
+  expect(made({ trust: {} })).toThrow(/trust/);
 });
 
 test("a server that accepts and says nothing is given up in time", async () => {

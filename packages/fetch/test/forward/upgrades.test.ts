@@ -9,6 +9,7 @@ import {
   type TunnelAnswer,
   type TunnelDestination,
 } from "../../src/index.ts";
+import { forwardTransport } from "../../src/undici/index.ts";
 import { balancerOver, counters, idle } from "../support/balancers.ts";
 import { CLIENT, forwarding, shopRouter } from "../support/forwarding.ts";
 import { httpServer, type Received } from "../support/servers.ts";
@@ -54,7 +55,7 @@ describe("by a transport that upgrades", () => {
 
 test("by any other transport an upgrade is not asked for, and the request is one like others", async () => {
   const server = await httpServer();
-  for (const fetch of [undefined, ...[(await import("../../src/undici/index.ts")).forwardTransport()]]) {
+  for (const fetch of [undefined, forwardTransport()]) {
     const response = await forwarding(balancerOver([server.url]), { fetch })("/live", { headers: WEB_SOCKET });
     const { headers } = (await response.json()) as Received;
     expect([response.status, headers.upgrade]).toEqual([200, undefined]);
@@ -62,33 +63,33 @@ test("by any other transport an upgrade is not asked for, and the request is one
   }
 });
 
+interface Answer extends TunnelAnswer {
+  end(): void;
+}
+
+interface Opened {
+  readonly destinations: TunnelDestination[];
+  readonly discarded: TunnelAnswer[];
+  open(attempt: Attempt, destination: TunnelDestination): Promise<Answer>;
+}
+
+/** Opens by answering the statuses in turn, and holds each attempt until it is told that the tunnel has ended. */
+function opening(...statuses: (number | Error)[]): Opened {
+  const destinations: TunnelDestination[] = [];
+  return {
+    destinations,
+    discarded: [],
+    open: async (attempt, destination) => {
+      attempt.markSent();
+      destinations.push(destination);
+      const status = statuses.shift() ?? 101;
+      if (status instanceof Error) throw status;
+      return { status, end: status === 101 ? attempt.hold() : () => {} };
+    },
+  };
+}
+
 describe("a tunnel", () => {
-  interface Answer extends TunnelAnswer {
-    end(): void;
-  }
-
-  interface Opened {
-    readonly destinations: TunnelDestination[];
-    readonly discarded: TunnelAnswer[];
-    open(attempt: Attempt, destination: TunnelDestination): Promise<Answer>;
-  }
-
-  /** Opens by answering the statuses in turn, and holds each attempt until it is told that the tunnel has ended. */
-  function opening(...statuses: (number | Error)[]): Opened {
-    const destinations: TunnelDestination[] = [];
-    return {
-      destinations,
-      discarded: [],
-      open: async (attempt, destination) => {
-        attempt.markSent();
-        destinations.push(destination);
-        const status = statuses.shift() ?? 101;
-        if (status instanceof Error) throw status;
-        return { status, end: status === 101 ? attempt.hold() : () => {} };
-      },
-    };
-  }
-
   function tunnel(
     target: Parameters<typeof createForward>[0],
     options: ForwardOptions,
@@ -203,12 +204,12 @@ describe("a tunnel", () => {
     const opened: Opened = {
       destinations: [],
       discarded: [],
-      open: (attempt) => new Promise((_resolve, reject) => attempt.onAbort((reason) => reject(reason as Error))),
+      open: (attempt) => new Promise((_resolve, reject) => attempt.onAbort((reason) => reject(reason))),
     };
-    const opening_ = tunnel(balancer, {}, opened, { headers: WEB_SOCKET, signal: abort.signal });
+    const waiting = tunnel(balancer, {}, opened, { headers: WEB_SOCKET, signal: abort.signal });
     const reason = new Error("gone");
     abort.abort(reason);
-    await expect(opening_).rejects.toBe(reason);
+    await expect(waiting).rejects.toBe(reason);
     await idle(balancer);
   });
 });

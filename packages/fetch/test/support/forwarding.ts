@@ -11,7 +11,7 @@ export const transports: readonly (readonly [name: string, make: () => Transport
 ];
 
 export const CLIENT: ClientInfo = { ip: "192.0.2.7", protocol: "https" };
-export const ORIGIN = "http://shop.example.com";
+const ORIGIN = "http://shop.example.com";
 
 type Send = (path: string, init?: RequestInit & { duplex?: "half" }, client?: ClientInfo) => Promise<Response>;
 
