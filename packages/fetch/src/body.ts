@@ -10,6 +10,12 @@ interface Read {
   readonly value?: unknown;
 }
 
+/** Sees a body being read: `asked` when a chunk is wanted, `got` when it has come, or the end. */
+export interface BodyWatch {
+  asked(): void;
+  got(isEnd: boolean): void;
+}
+
 interface Puller {
   read(): Promise<Read>;
   cancel(reason: unknown): Promise<unknown>;
@@ -37,6 +43,8 @@ export class OneShotBody {
   failed = false;
   /** How long it may be. */
   limit: ByteLimit | undefined = undefined;
+  /** Who sees it being read. */
+  watch: BodyWatch | undefined = undefined;
   /** The error of a body that was longer. */
   tooLong: FairleadError | undefined = undefined;
 
@@ -109,8 +117,11 @@ export class OneShotBody {
   }
 
   async #watched(read: Promise<Read>): Promise<Read> {
+    this.watch?.asked();
     try {
-      return await read;
+      const chunk = await read;
+      this.watch?.got(chunk.done === true);
+      return chunk;
     } catch (error) {
       this.failed = true;
       throw error;

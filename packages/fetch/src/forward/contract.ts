@@ -39,9 +39,10 @@ export interface ForwardOptions extends Omit<ClientOptions, "affinity"> {
   readonly tunnelIdleTimeoutMs?: number | false | undefined;
   /**
    * Heeds what requests say of their caller (see `fromIncoming`): one that is a retry is not retried once more, and the time
-   * that the caller has left shortens the deadline. Default `true`.
+   * that the caller has left shortens the deadline. `true`: of all; default `trusted`: of trusted peers, because whoever
+   * leaves too little time makes backends look slow.
    */
-  readonly fromIncoming?: boolean | undefined;
+  readonly fromIncoming?: "trusted" | boolean | undefined;
   /** The name to give in `Via`, both ways; a request that has it already goes round in circles, and ends as 508. Default `false`. */
   readonly via?: string | false | undefined;
   /** The most headers that a request may have; whole, ≥ 1. More are a 431. Default 100. */

@@ -61,9 +61,9 @@ class Forwarder {
   }
 
   async forward(request: Request, info: ClientInfo = NOBODY): Promise<Response> {
-    const passage = this.#newPassage(request, false);
+    const protocol = this.#upgrades ? webSocketUpgrade(request) : undefined;
+    const passage = this.#newPassage(request, protocol !== undefined);
     try {
-      const protocol = this.#upgrades ? webSocketUpgrade(request) : undefined;
       const entered = this.#enter(passage, info, protocol);
       const addressed = isPromise(entered) ? await entered : entered;
       if (endsHere(request)) return this.#answerHere(passage);
@@ -104,6 +104,7 @@ class Forwarder {
     return passage.session.pin(addressed);
   }
 
+  /** What the client gets of an answer. */
   async #answer(passage: Passage, response: Response): Promise<Response> {
     const attempt = passage.take(response);
     if (response.status === SWITCHING_PROTOCOLS) {
@@ -111,7 +112,8 @@ class Forwarder {
       return response;
     }
     const shown = this.#responses.show(response, passage, attempt?.backend);
-    if (passage.session !== undefined) await passage.session.keep(attempt, shown.status, shown.headers);
+    const kept = passage.session?.keep(attempt, shown.status, shown.headers);
+    if (kept !== undefined) await kept;
     passage.answer(shown.status);
     return shown;
   }

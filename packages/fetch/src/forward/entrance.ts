@@ -10,6 +10,7 @@ import type { Passage } from "./passage.ts";
 import { RequestHeaders } from "./request-headers.ts";
 import { requestIdOf } from "./request-id.ts";
 import { Trust } from "./trust.ts";
+import { Upload } from "./upload.ts";
 
 const REQUEST_ID = "x-request-id";
 
@@ -21,16 +22,21 @@ export class Entrance {
   readonly #trust: Trust;
   readonly #headers: RequestHeaders;
   readonly #counts: ClientCounts | undefined;
-  readonly #heedsCaller: boolean;
+  readonly #heeds: "trusted" | boolean;
 
   constructor(client: FetchClient, options: ForwardOptions, keepsEncoding: boolean) {
-    const { requestIdHeader = REQUEST_ID, maxConnectionsPerClient: max, trust, fromIncoming: heeds = true } = options;
+    const {
+      requestIdHeader = REQUEST_ID,
+      maxConnectionsPerClient: max,
+      trust,
+      fromIncoming: heeds = "trusted",
+    } = options;
     this.idName = requestIdHeader === false ? undefined : requestIdHeader.toLowerCase();
     this.#client = client;
     this.#trust = new Trust(trust);
     this.#headers = new RequestHeaders(options, this.idName, this.#trust.header, keepsEncoding);
     this.#counts = max === undefined ? undefined : new ClientCounts(max);
-    this.#heedsCaller = heeds;
+    this.#heeds = heeds;
   }
 
   /**
@@ -51,11 +57,15 @@ export class Entrance {
       sent["connection"] = "Upgrade";
       sent["upgrade"] = protocol;
     }
-    const own = this.#heedsCaller ? callerOf(headers) : undefined;
+    const heeds = this.#heeds === "trusted" ? client.trusted : this.#heeds;
+    const own = heeds ? callerOf(headers) : undefined;
     const addressed = this.#client.address(outgoing(request, url, sent), own, client.ip);
     passage.addressed = addressed;
     this.#count(passage, client.key, addressed);
-    return addressed;
+    const { oneShot } = addressed;
+    if (oneShot === undefined) return addressed;
+    passage.upload = new Upload(addressed);
+    return passage.upload.apply(addressed, oneShot);
   }
 
   /** A client that nobody knows is counted with nobody. */

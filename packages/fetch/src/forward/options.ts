@@ -39,7 +39,11 @@ export function checkForwardOptions(options: ForwardOptions): void {
     for (const name of ["accessLog", "fetch", "onError"] as const) check.optional(name, options[name], expected.func);
     const forms = ["x-forwarded", "forwarded", "both", "none"] as const;
     check.optional("forwardedHeaders", options.forwardedHeaders, expected.oneOf(forms));
-    check.optional("fromIncoming", options.fromIncoming, expected.boolean);
+    if (options.fromIncoming !== "trusted")
+      check.optional("fromIncoming", options.fromIncoming, {
+        ...expected.boolean,
+        description: '"trusted", true or false',
+      });
     check.optional("host", options.host, expected.oneOf(["backend", "client"]));
     for (const name of ["maxConnectionsPerClient", "maxHeaderBytes", "maxHeaders"] as const)
       check.optional(name, options[name], expected.integer({ min: 1 }));

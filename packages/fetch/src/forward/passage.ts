@@ -4,6 +4,7 @@ import type { AccessRecord } from "./contract.ts";
 import type { PublicOrigin } from "./request-headers.ts";
 import type { Session } from "./session.ts";
 import type { Client } from "./trust.ts";
+import type { Upload } from "./upload.ts";
 import { WatchedAttempt } from "./watched-attempt.ts";
 
 /** What the log says of a client that has left before there was an answer. Source: nginx. */
@@ -23,6 +24,8 @@ export class Passage {
   origin: PublicOrigin = { proto: "http", host: "" };
   addressed: Addressed | undefined = undefined;
   session: Session | undefined = undefined;
+  /** Of a request with a body. */
+  upload: Upload | undefined = undefined;
   /** Gives back what it takes up of its client's connections. */
   leave: (() => void) | undefined = undefined;
   #attempts = 0;
@@ -53,6 +56,7 @@ export class Passage {
   async watch<T>(attempt: Attempt, send: (attempt: Attempt) => Promise<T>): Promise<T> {
     this.#attempts++;
     const watched = new WatchedAttempt(attempt);
+    if (this.upload !== undefined) this.upload.attempt = watched;
     const answer = await send(watched);
     this.#answers.set(answer, watched);
     return answer;
@@ -74,6 +78,7 @@ export class Passage {
   answer(status: number): void {
     this.#status = status;
     this.#headersMs = this.#elapsedMs();
+    this.upload?.settled();
     if (this.#answered === undefined) this.#end(undefined);
     else this.#answered.whenFree((late) => this.#end(late?.errorCode));
   }
@@ -94,6 +99,7 @@ export class Passage {
   }
 
   #end(errorCode: string | undefined): void {
+    this.upload?.end();
     this.leave?.();
     this.leave = undefined;
     this.#errorCode = errorCode ?? (this.request.signal?.aborted ? errorCodeOf(this.request.signal.reason) : undefined);

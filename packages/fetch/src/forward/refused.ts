@@ -17,6 +17,7 @@ const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   413: "Content Too Large",
   417: "Expectation Failed",
   429: "Too Many Requests",

@@ -1,3 +1,4 @@
+import { ATTEMPT_COUNT, EXPECTED_TIMEOUT } from "../propagation.ts";
 import type { ForwardOptions } from "./contract.ts";
 import { formatForwarded } from "./forwarded.ts";
 import { HOP_BY_HOP, namedByConnection } from "./hop-by-hop.ts";
@@ -111,7 +112,8 @@ export class RequestHeaders {
 
 /** Whether a header is written by us, or removed because anybody could have written it. */
 function isOurs(name: string, trusted: boolean): boolean {
-  return name === "host" || name === "expect" || CLAIMS.has(name) || (!trusted && name.startsWith("x-forwarded-"));
+  if (name === "host" || name === "expect" || CLAIMS.has(name)) return true;
+  return !trusted && (name.startsWith("x-forwarded-") || name === ATTEMPT_COUNT || name === EXPECTED_TIMEOUT);
 }
 
 /** @throws RefusedError 508 if the request was here before */

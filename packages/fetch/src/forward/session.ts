@@ -30,17 +30,19 @@ export class Session {
 
   /**
    * Tells the client where its session lives now that `attempt` was answered, in a cookie beside those of the backend. No
-   * session begins with a 5xx, nor on a backend of a fallback.
+   * session begins with a 5xx, nor on a backend of a fallback. A promise only where the affinity needs one.
    */
-  async keep(attempt: Attempt | undefined, status: number, headers: Headers): Promise<void> {
+  keep(attempt: Attempt | undefined, status: number, headers: Headers): void | Promise<void> {
     if (attempt === undefined || status >= 500 || attempt.balancer.name !== this.#balancer.name) return;
     const { backend } = attempt;
     this.#announceMove(backend.id);
+    const failed = (error: unknown): void => this.#failed("keep", error);
     try {
-      const field = await this.#affinity.keep(this.#asked, this.#found, backend, this.#balancer);
-      if (field !== undefined) headers.append("set-cookie", field);
+      const field = this.#affinity.keep(this.#asked, this.#found, backend, this.#balancer);
+      if (isPromise(field)) return field.then((later) => append(headers, later)).catch(failed);
+      append(headers, field);
     } catch (error) {
-      this.#failed("keep", error);
+      failed(error);
     }
   }
 
@@ -69,6 +71,11 @@ export class Session {
     const where = `affinity ${this.#affinity.name}: ${what}`;
     this.#balancer.announce("callbackFailed", () => ({ upstream: this.#balancer.name, where, error }));
   }
+}
+
+/** @throws TypeError if it would be more than one field */
+function append(headers: Headers, field: string | undefined): void {
+  if (field !== undefined) headers.append("set-cookie", field);
 }
 
 export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type ForwardOptions, type Transport } from "../../src/index.ts";
 import { forwardTransport } from "../../src/undici/index.ts";
-import { balancerOver, idle } from "../support/balancers.ts";
+import { balancerOver, counters, idle } from "../support/balancers.ts";
 import { CLIENT, forwarding, shopRouter, transports } from "../support/forwarding.ts";
 import { httpServer, type Received } from "../support/servers.ts";
 
@@ -332,17 +332,28 @@ test("an 8 KB header passes through", async () => {
   expect(await told({ cookie: long })).toMatchObject({ cookie: long });
 });
 
-test("what the caller has left and that it is a retry is heeded, unless that is off", async () => {
-  const server = await httpServer((_request, response) => response.writeHead(503).end());
-  const headers = { "x-envoy-attempt-count": "2" };
-  await forwarding(balancerOver([server.url, server.url.replace("127.0.0.1", "localhost")]))("/", { headers });
-  expect(server.received).toHaveLength(1);
-  const send = forwarding(
-    balancerOver([server.url, `${server.url}/b`].map((url, index) => ({ url, id: `${index}` }))),
-    {
-      fromIncoming: false,
-    },
-  );
-  await send("/", { headers });
-  expect(server.received.length).toBeGreaterThan(2);
+test("what a trusted peer says of its caller is heeded, and what anybody says is not", async () => {
+  const headers = { "x-envoy-attempt-count": "2", "x-envoy-expected-rq-timeout-ms": "5000" };
+  const attempts = async (options: ForwardOptions): Promise<string[]> => {
+    const seen: string[] = [];
+    const server = await httpServer((request, response) => {
+      seen.push(String(request.headers["x-envoy-expected-rq-timeout-ms"]));
+      response.writeHead(503).end();
+    });
+    const twice = [0, 1].map((index) => ({ url: server.url, id: `${index}` }));
+    await forwarding(balancerOver(twice, { retry: { limit: 1 } }), options)("/", { headers });
+    return seen;
+  };
+  expect(await attempts({ trust: { hops: 1 } })).toEqual(["5000"]);
+  expect(await attempts({ trust: { hops: 1 }, fromIncoming: false })).toEqual(["5000", "5000"]);
+  expect(await attempts({})).toEqual(["undefined", "undefined"]);
+  expect(await attempts({ fromIncoming: true })).toEqual(["undefined"]);
+});
+
+test("a stranger who leaves too little time makes no backend look slow", async () => {
+  const server = await httpServer((_request, response) => void setTimeout(() => response.end("late"), 30));
+  const balancer = balancerOver([server.url]);
+  const headers = { "x-envoy-expected-rq-timeout-ms": "1" };
+  expect(await (await forwarding(balancer)("/", { headers })).text()).toBe("late");
+  expect(counters(balancer, 0).failures).toBe(0);
 });

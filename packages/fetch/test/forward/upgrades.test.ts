@@ -48,7 +48,7 @@ describe("by a transport that upgrades", () => {
     });
     expect(seen[0]?.has("x-own")).toBe(false);
     expect(counters(balancer, 0)).toMatchObject({ successes: 1 });
-    expect(records).toMatchObject([{ status: 101, backend: "127.0.0.1:1" }]);
+    expect(records).toMatchObject([{ status: 101, backend: "127.0.0.1:1", tunnel: true }]);
     await idle(balancer);
   });
 });
