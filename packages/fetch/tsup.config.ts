@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", "undici/index": "src/undici/index.ts" },
+  entry: { index: "src/index.ts", "node/index": "src/node/index.ts", "undici/index": "src/undici/index.ts" },
   format: "esm",
   // OBS embeds old Chromium.
   target: ["es2022", "chrome103", "safari16"],

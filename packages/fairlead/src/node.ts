@@ -11,6 +11,13 @@ export {
   webSocketCheck,
 } from "@fairlead/core/node";
 export {
+  createNodeListener,
+  type NodeListener,
+  type NodeListenerOptions,
+  type NodeRequest,
+  type NodeResponse,
+} from "@fairlead/fetch/node";
+export {
   type BackendConnections,
   BalancedDispatcher,
   type BalancedDispatcherOptions,

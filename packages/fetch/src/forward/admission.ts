@@ -1,7 +1,7 @@
 import { RefusedError } from "./refused.ts";
 
 /** Methods that no `fetch` sends (Fetch standard, "forbidden method"): TRACE shows what is secret, CONNECT is for proxies. */
-const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+export const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /**
  * Whether a backend, or a server in it, could take a path for one outside its prefix, or for more than a path: dot segments

@@ -23,6 +23,7 @@ const TITLES: Readonly<Record<number, string>> = {
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
+  501: "Not Implemented",
   502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
@@ -61,7 +62,8 @@ export function problemOf(thrown: unknown, method: string): Response {
   if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   if (status === 405) headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
   // RFC 9457.
-  const body = JSON.stringify({ type: "about:blank", title: TITLES[status] ?? "Error", status });
+  const detail = error instanceof RefusedError && status < 500 ? error.message : undefined;
+  const body = JSON.stringify({ type: "about:blank", title: TITLES[status] ?? "Error", status, detail });
   return new Response(method === "HEAD" ? null : body, { status, headers });
 }
 

@@ -64,7 +64,7 @@ function copyOf({ status, statusText, headers, body }: Response): Response {
 }
 
 /** Removes what was about the connection to the backend. */
-function endHops(headers: Headers): void {
+export function endHops(headers: Headers): void {
   // A length that Transfer-Encoding overrules is a lie (RFC 9112 §6.3).
   if (headers.has("transfer-encoding")) headers.delete("content-length");
   for (const name of namedByConnection(headers.get("connection"))) if (isName(name)) headers.delete(name);

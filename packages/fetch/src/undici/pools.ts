@@ -1,8 +1,8 @@
-import { emitWarning } from "node:process";
 import type { Backend, BackendSpec, Balancer, Json } from "@fairlead/core";
 import { ConnectionPool, type ConnectionStats } from "./connections/pool.ts";
 import type { PoolOptions } from "./connections/pool-options.ts";
 import { Route } from "./route.ts";
+import { warnOfTrust } from "./tls.ts";
 
 /** The connections to one backend. */
 export interface BackendPool {
@@ -69,7 +69,7 @@ export class Pools {
 
   #make(backend: Backend): BackendPool {
     const route = new Route(backend);
-    if (backend.spec.tls?.rejectUnauthorized === false) warnOfTrust(this.#balancer.name, backend.id);
+    warnOfTrust(this.#balancer, backend);
     const made: BackendPool = { route, pool: new ConnectionPool(route, this.#balancer, this.#options) };
     this.#pools.set(backend, made);
     return made;
@@ -96,16 +96,6 @@ export class Pools {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 }
-
-/** Said once per process and backend, as Node does for what is unsafe. */
-function warnOfTrust(upstream: string, backend: string): void {
-  const message = `${upstream}: the certificate of ${backend} is not verified (tls.rejectUnauthorized is false)`;
-  if (warned.has(message)) return;
-  warned.add(message);
-  emitWarning(message, { code: "FAIRLEAD_WARN_TLS" });
-}
-
-const warned = new Set<string>();
 
 function sameAddress(a: BackendSpec, b: BackendSpec): boolean {
   return a.url === b.url && a.host === b.host && JSON.stringify(a.tls) === JSON.stringify(b.tls);

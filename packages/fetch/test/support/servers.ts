@@ -84,6 +84,21 @@ export async function httpsServer(respond: Respond = echo, options: TlsOptions =
   return listen(server, received, "https");
 }
 
+/** A server that switches protocols as `onUpgrade` does, behind TLS if `tls` is given. */
+export async function upgradeServer(
+  onUpgrade: (socket: Socket, head: Buffer, request: IncomingMessage) => void,
+  tls?: TlsOptions,
+): Promise<TestServer> {
+  const received: string[] = [];
+  const server = tls === undefined ? createHttpServer() : createHttpsServer(tls);
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    received.push(`${request.method} ${request.url}`);
+    socket.on("error", () => {});
+    onUpgrade(socket, head, request);
+  });
+  return listen(server, received, tls === undefined ? "http" : "https");
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,

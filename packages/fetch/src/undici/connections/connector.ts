@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { Balancer, TlsOptions } from "@fairlead/core";
 import { buildConnector } from "undici";
 import type { Route } from "../route.ts";
+import { tlsOptionsOf } from "../tls.ts";
 import { Addresses, type AddressListener } from "./addresses.ts";
 import type { PoolOptions } from "./pool-options.ts";
 
@@ -34,7 +35,7 @@ export function connectorTo(
     autoSelectFamily: options.autoSelectFamily ?? true,
     autoSelectFamilyAttemptTimeout: options.autoSelectFamilyAttemptTimeout ?? NEXT_ADDRESS_AFTER_MS,
     ...(addresses === undefined ? undefined : { lookup: addresses.lookup }),
-    ...tlsOf(route),
+    ...tlsOptionsOf(route),
     ...own,
   };
   return { connect: buildConnector(socketOptions as buildConnector.BuildOptions), addresses };
@@ -54,15 +55,4 @@ function addressesOf(
   const hostname = new URL(origin).hostname.replace(/^\[|\]$/g, "");
   const isFound = names === false || socketPath !== undefined || (typeof connect === "object" && "lookup" in connect);
   return isFound || isIP(hostname) !== 0 ? undefined : new Addresses(hostname, names ?? {}, clock, listener);
-}
-
-function tlsOf({ serverName, spec }: Route): Record<string, unknown> {
-  const { ca, cert, key, rejectUnauthorized }: TlsOptions = spec.tls ?? {};
-  return {
-    ...(ca === undefined ? undefined : { ca: typeof ca === "string" ? ca : [...ca] }),
-    ...(cert === undefined ? undefined : { cert }),
-    ...(key === undefined ? undefined : { key }),
-    ...(rejectUnauthorized === undefined ? undefined : { rejectUnauthorized }),
-    ...(serverName === undefined ? undefined : { servername: serverName }),
-  };
 }
