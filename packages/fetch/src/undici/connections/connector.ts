@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { Balancer, TlsOptions } from "@fairlead/core";
+import type { Balancer } from "@fairlead/core";
 import { buildConnector } from "undici";
 import type { Route } from "../route.ts";
 import { tlsOptionsOf } from "../tls.ts";
