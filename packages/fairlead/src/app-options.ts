@@ -1,6 +1,6 @@
 import type { DeriveOptions, RouteOptions, RouterOptions } from "@fairlead/core";
 import type { ClientOptions } from "@fairlead/fetch";
-import type { FairleadOptions, WiredOptions } from "./wire.ts";
+import type { ClientSettings, FairleadOptions, WiredOptions } from "./wire.ts";
 
 /** A service of its own. */
 export interface OwnUpstreamOptions extends Omit<FairleadOptions, "name"> {
@@ -19,14 +19,13 @@ export type UpstreamOptions<Name extends string = string> = OwnUpstreamOptions |
 /** Several upstreams, and which requests go to which. What holds for calls holds for those of the app's own clients. */
 export interface FairleadAppOptions<Name extends string = string>
   extends ClientOptions,
+    ClientSettings,
     Pick<RouterOptions, "name" | "origin" | "random"> {
   readonly upstreams: Readonly<Record<Name, UpstreamOptions<NoInfer<Name>>>>;
   /** As for `createRouter`; `to` and mirrors name upstreams by their keys. */
   readonly routes?: readonly RouteOptions<NoInfer<Name>>[] | undefined;
   /** The key of the upstream that takes what no route takes. Default: nobody does. */
   readonly default?: NoInfer<Name> | undefined;
-  /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
-  readonly fetch?: typeof fetch | undefined;
 }
 
 /** Several upstreams, not one. */

@@ -2,7 +2,6 @@ import {
   type Balancer,
   createRouter,
   type Expected,
-  expected,
   OptionCheck,
   type ReadyOptions,
   type Router,
@@ -13,7 +12,7 @@ import type { FairleadAppOptions, UpstreamOptions } from "./app-options.ts";
 import { withLazy } from "./lazy.ts";
 import { UpstreamNames } from "./upstream-names.ts";
 import { makeUpstreams } from "./upstreams.ts";
-import type { ClientMakers } from "./wire.ts";
+import { type ClientMakers, type ClientSettings, checkSettings } from "./wire.ts";
 
 /** Upstreams and the router over them, without clients. All of it ends with `close()`. */
 export interface App<Name extends string, C extends object> extends AsyncDisposable {
@@ -26,7 +25,7 @@ export interface App<Name extends string, C extends object> extends AsyncDisposa
   close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 }
 
-const OWN_KEYS = ["name", "origin", "random", "upstreams", "routes", "default", "fetch"];
+const OWN_KEYS = ["name", "origin", "random", "upstreams", "routes", "default", "fetch", "forward", "hooks"];
 
 /** Where a browser lacks the symbol, what compilers put in its place. */
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
@@ -41,11 +40,23 @@ export function wireApp<Name extends string, C extends object>(
   makersOf: ClientMakers<C>,
 ): App<Name, C> & C {
   const check = new OptionCheck();
-  const { name, origin, random, upstreams: given, routes, default: otherwise, fetch: underneath, ...calls } = options;
+  const {
+    name,
+    origin,
+    random,
+    upstreams: given,
+    routes,
+    default: otherwise,
+    fetch,
+    forward,
+    hooks,
+    ...calls
+  } = options;
+  const settings: ClientSettings = { fetch, forward, hooks };
   within(check, "", () => checkClientOptions("fairlead", options, OWN_KEYS));
-  check.optional("fetch", underneath, expected.func);
+  checkSettings(check, settings);
   const wanted = check.required("upstreams", given, upstreamRecord) ?? {};
-  const upstreams = makeUpstreams(check, wanted, underneath, makersOf);
+  const upstreams = makeUpstreams(check, wanted, fetch, makersOf);
   const names = new UpstreamNames(check, upstreams);
   const router = within(check, "", () =>
     createRouter({ name, origin, random, routes: names.inRoutes(routes), default: names.inDefault(otherwise) }),
@@ -53,7 +64,7 @@ export function wireApp<Name extends string, C extends object>(
   if (check.count > 0) for (const upstream of Object.values(upstreams)) upstream?.close().catch(() => {});
   check.throwIfAny("fairlead");
   const app = new UpstreamApp(upstreams as Record<Name, Balancer & C>, router);
-  return withLazy(app, makersOf(router, calls, underneath));
+  return withLazy(app, makersOf(router, calls, settings));
 }
 
 const upstreamRecord: Expected<Readonly<Record<string, UpstreamOptions>>> = {

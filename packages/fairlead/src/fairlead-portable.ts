@@ -1,5 +1,5 @@
 import { type Balancer, createBalancer } from "@fairlead/core";
-import { type BalancedFetch, createFetch } from "@fairlead/fetch";
+import { type BalancedFetch, createFetch, createForward, type Forward } from "@fairlead/fetch";
 import { type App, wireApp } from "./app.ts";
 import { type FairleadAppOptions, isApp } from "./app-options.ts";
 import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
@@ -8,10 +8,13 @@ import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
 interface Clients {
   /** A `fetch` over the backends; other origins go to the platform's. */
   readonly fetch: BalancedFetch;
+  /** Takes requests of clients to the backends: the heart of a gateway or Worker. */
+  readonly forward: Forward;
 }
 
-const clientsOf: ClientMakers<Clients> = (target, calls, underneath) => ({
-  fetch: () => createFetch(target, { ...calls, fetch: underneath }),
+const clientsOf: ClientMakers<Clients> = (target, calls, { fetch, forward, hooks }) => ({
+  fetch: () => createFetch(target, { ...calls, hooks, fetch }),
+  forward: () => createForward(target, { ...calls, ...forward, fetch: forward?.fetch ?? fetch }),
 });
 
 /** A balancer with everything that makes calls through it where there is no undici. All of it ends with `close()`. */

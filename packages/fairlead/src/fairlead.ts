@@ -1,6 +1,12 @@
 import { type Balancer, createBalancer } from "@fairlead/core";
-import { type BalancedFetch, createFetch } from "@fairlead/fetch";
-import { BalancedDispatcher, type BalancedRequest, createRequest, undiciTransport } from "@fairlead/fetch/undici";
+import { type BalancedFetch, createFetch, createForward, type Forward } from "@fairlead/fetch";
+import {
+  BalancedDispatcher,
+  type BalancedRequest,
+  createRequest,
+  forwardTransport,
+  undiciTransport,
+} from "@fairlead/fetch/undici";
 import { type App, wireApp } from "./app.ts";
 import { type FairleadAppOptions, isApp } from "./app-options.ts";
 import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
@@ -9,14 +15,17 @@ import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
 interface Clients {
   /** A `fetch` over the backends; other origins go to the platform's. */
   readonly fetch: BalancedFetch;
+  /** Takes requests of clients to the backends: the heart of a gateway. */
+  readonly forward: Forward;
   /** undici's `request` over the backends: the fastest way to make a call. */
   readonly request: BalancedRequest;
   /** An undici dispatcher for the logical origin: `fetch(url, { dispatcher })`, `setGlobalDispatcher`. */
   readonly dispatcher: BalancedDispatcher;
 }
 
-const clientsOf: ClientMakers<Clients> = (target, calls, underneath) => ({
-  fetch: () => createFetch(target, { ...calls, fetch: undiciTransport({ fetch: underneath }) }),
+const clientsOf: ClientMakers<Clients> = (target, calls, { fetch, forward, hooks }) => ({
+  fetch: () => createFetch(target, { ...calls, hooks, fetch: undiciTransport({ fetch }) }),
+  forward: () => createForward(target, { ...calls, ...forward, fetch: forward?.fetch ?? forwardTransport() }),
   request: () => createRequest(target, calls),
   dispatcher: () => new BalancedDispatcher(target, calls),
 });

@@ -1,15 +1,29 @@
 import { type Balancer, type BalancerOptions, expected, OptionCheck, type Target, within } from "@fairlead/core";
-import { type ClientOptions, checkClientOptions } from "@fairlead/fetch";
+import {
+  type ClientOptions,
+  checkClientOptions,
+  checkForwardOptions,
+  checkHooks,
+  type FetchHooks,
+  type ForwardOptions,
+} from "@fairlead/fetch";
 import { withLazy } from "./lazy.ts";
 
 /** What every call of the clients has in common; the rest of `ClientOptions` is a balancer's too. */
 type CallDefaults = Pick<ClientOptions, "idempotencyKey" | "maxRequestBytes" | "methods" | "propagate">;
 
-/** What the clients of a balancer are told. */
-export interface WiredOptions extends CallDefaults {
+/** What single clients are told. */
+export interface ClientSettings {
   /** The `fetch` that makes requests and responses. Default: the platform's, looked up at each call. */
   readonly fetch?: typeof fetch | undefined;
+  /** What `.fetch` calls at each attempt, response and error. */
+  readonly hooks?: FetchHooks | undefined;
+  /** What holds for `.forward`, over what holds for all clients. */
+  readonly forward?: ForwardOptions | undefined;
 }
+
+/** What the clients of a balancer are told. */
+export interface WiredOptions extends CallDefaults, ClientSettings {}
 
 export interface FairleadOptions extends BalancerOptions, WiredOptions {}
 
@@ -17,7 +31,7 @@ export interface FairleadOptions extends BalancerOptions, WiredOptions {}
 export type ClientMakers<C extends object> = (
   target: Target,
   calls: ClientOptions,
-  underneath: typeof fetch | undefined,
+  settings: ClientSettings,
 ) => { readonly [K in keyof C]: () => C[K] };
 
 /**
@@ -30,13 +44,22 @@ export function wire<O extends WiredOptions, C extends object>(
   make: (own: Omit<O, keyof WiredOptions>) => Balancer,
   makersOf: ClientMakers<C>,
 ): Balancer & C {
-  const { fetch: underneath, idempotencyKey, maxRequestBytes, methods, propagate, ...own } = options ?? ({} as O);
+  const { fetch, forward, hooks, idempotencyKey, maxRequestBytes, methods, propagate, ...own } = options ?? ({} as O);
   const calls: CallDefaults = { idempotencyKey, maxRequestBytes, methods, propagate };
+  const settings: ClientSettings = { fetch, forward, hooks };
   const check = new OptionCheck();
-  check.optional("fetch", underneath, expected.func);
+  checkSettings(check, settings);
   within(check, "", () => checkClientOptions("fairlead", calls));
   const balancer = within(check, "", () => make(own)) as Balancer;
   if (check.count > 0) balancer?.close().catch(() => {});
   check.throwIfAny("fairlead");
-  return withLazy(balancer, makersOf(balancer, calls, underneath));
+  return withLazy(balancer, makersOf(balancer, calls, settings));
+}
+
+/** Clients are made late; mistakes are named at once. */
+export function checkSettings(check: OptionCheck, { fetch, forward, hooks }: ClientSettings): void {
+  check.optional("fetch", fetch, expected.func);
+  checkHooks(check, hooks);
+  if (forward !== undefined && check.record("forward", forward, Object.keys(Object(forward))) !== undefined)
+    within(check, "forward", () => checkForwardOptions(forward));
 }

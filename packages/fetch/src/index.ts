@@ -28,6 +28,7 @@ export type {
   TunnelDestination,
 } from "./forward/contract.ts";
 export { createForward } from "./forward/create-forward.ts";
+export { checkForwardOptions } from "./forward/options.ts";
 export { type RedirectToHttpsOptions, redirectToHttps } from "./forward/redirect-to-https.ts";
 export type {
   AfterResponseContext,
@@ -38,6 +39,7 @@ export type {
   HookAttempt,
   HookContext,
 } from "./hooks.ts";
+export { checkHooks } from "./hooks.ts";
 export type { IdempotencyKey } from "./idempotency-key.ts";
 export { fromIncoming, type IncomingCall, type IncomingHeaders } from "./incoming.ts";
 export { type LastGoodResponseOptions, lastGoodResponse } from "./last-good-response.ts";
