@@ -31,8 +31,9 @@ export interface CloudflareAffinityOptions
 }
 
 /**
- * Session affinity as of a Cloudflare load balancer: a cookie for 23 hours from the first response (`ttlMs` 1,800,000 to
- * 604,800,000, default 82,800,000). A session whose endpoint is not healthy moves. By header is `headerAffinity()`.
+ * Session affinity as of a Cloudflare load balancer: a cookie that lives from the first response for `ttlMs`, 1,800,000 to
+ * 604,800,000, default 1,800,000: the half hour that its setups mostly name; where none is named, Cloudflare takes 23 hours.
+ * A session whose endpoint is not healthy moves. By header is `headerAffinity()`.
  *
  * @see https://developers.cloudflare.com/load-balancing/understand-basics/session-affinity/
  * @see https://developers.cloudflare.com/api/resources/load_balancers/ (`session_affinity_ttl`)
@@ -51,7 +52,7 @@ export function cloudflareAffinity(options: CloudflareAffinityOptions): SessionA
   };
   return presetAffinity(
     { what: "cloudflareAffinity", decided, wanted },
-    { ...options, ttlMs: options.ttlMs ?? 82_800_000 },
+    { ...options, ttlMs: options.ttlMs ?? 1_800_000 },
   );
 }
 
