@@ -89,15 +89,16 @@ export class FetchClient {
   #begin(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
     if (this.#hooks === undefined) return followRedirects(this, this.address(outgoing, own), own);
     const hooked = new HookedCall(this.#hooks);
-    const answer = followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
-    return hooked.conclude(outgoing, answer, (response) => this.answeredBy(response));
+    const call = (): Promise<Response> => followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
+    return hooked.conclude(outgoing, call, (response) => this.answeredBy(response));
   }
 
   /** Another origin is none of ours. */
   async elsewhere(input: FetchInput, init: RequestInit | null | undefined, made?: FactoryBody): Promise<Response> {
     const other = this.transport.fetch ?? globalThis.fetch;
     if (made === undefined) return other(input, init ?? undefined);
-    return other(input, { ...init, body: await made.open(), duplex: "half" } as RequestInit);
+    const send = (body: BodyInit): Promise<Response> => other(input, { ...init, body, duplex: "half" } as RequestInit);
+    return made.sendBy(send, init?.signal ?? undefined);
   }
 
   serves(origin: string): boolean {
@@ -133,23 +134,22 @@ export class FetchClient {
   /** One balanced call: attempts until there is a response to return. */
   call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
     const { method, oneShot, made, signal, key, said, to, kind, watch, hooked } = addressed;
-    const options = callOptions<Response>(
-      withFallbackKey(addressed),
-      oneShot === undefined && this.#policy.isIdempotent(said, method, key),
-      oneShot !== undefined,
+    const options = callOptions<Response>(withFallbackKey(addressed), {
+      kind,
+      idempotent: oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      oneShot: oneShot !== undefined,
       signal,
-      (result) => judge(result, addressed),
-      isResponse,
+      judge: (result) => judge(result, addressed),
+      accepts: isResponse,
       discard,
-      hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
-    );
+      beforeRepeat: hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
+    });
     const send = (attempt: Attempt): Promise<Response> => this.#attempt(addressed, attempt, isRedirected);
     const run = watch === undefined ? send : (attempt: Attempt) => watch(attempt, send);
-    const all = kind === undefined ? options : { ...options, kind };
     const answer =
       to.match === undefined
-        ? to.balancer.call(run, all)
-        : to.match.call(run, all, (attempt) => this.#attempt(unheard(addressed), attempt, isRedirected));
+        ? to.balancer.call(run, options)
+        : to.match.call(run, options, (attempt) => this.#attempt(copyOf(addressed), attempt, isRedirected));
     return answer.catch((error: unknown) => {
       const body = made ?? oneShot;
       body?.dispose(error);
@@ -166,7 +166,7 @@ export class FetchClient {
     const send = (init: TransportInit): Promise<Response> => this.#send(addressed, init, attempt, isRedirected);
     return addressed.hooked === undefined && addressed.made === undefined
       ? send(attemptInit(addressed, attempt, this.transport))
-      : this.#prepared(addressed, attempt).then(send);
+      : this.#prepare(addressed, attempt, send);
   }
 
   async #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
@@ -181,18 +181,24 @@ export class FetchClient {
     return response;
   }
 
-  /** What an attempt sends, where functions of the caller have their say. */
-  async #prepared(addressed: Addressed, attempt: Attempt): Promise<TransportInit> {
+  /** Sends an attempt where functions of the caller have their say before. */
+  async #prepare(
+    addressed: Addressed,
+    attempt: Attempt,
+    send: (init: TransportInit) => Promise<Response>,
+  ): Promise<Response> {
     const { transport } = this;
+    const { hooked, made } = addressed;
     attempt.markSent(false);
     const init: TransportInit = { ...attemptInit(addressed, attempt, transport) };
-    if (addressed.hooked !== undefined)
-      init.headers = await addressed.hooked.beforeRequest(addressed, attempt, init.headers);
-    if (addressed.made !== undefined) init.body = await addressed.made.open();
-    attempt.signal.throwIfAborted();
-    // Such a transport says itself when it sends.
-    if (transport.keepsOrigin !== true) attempt.markSent();
-    return init;
+    if (hooked !== undefined) init.headers = await hooked.beforeRequest(addressed, attempt, init.headers);
+    const begin = (body = init.body): Promise<Response> => {
+      attempt.signal.throwIfAborted();
+      // Such a transport says itself when it sends.
+      if (transport.keepsOrigin !== true) attempt.markSent();
+      return send({ ...init, body: body ?? null });
+    };
+    return made === undefined ? begin() : made.sendBy(begin, attempt.signal);
   }
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
@@ -218,9 +224,9 @@ function split(init: BalancedInit | null | undefined): {
   return { own, made: body && new FactoryBody(body), platformInit };
 }
 
-/** The same request, of which the caller's hooks hear nothing. */
-function unheard(addressed: Addressed): Addressed {
-  return { ...addressed, hooked: undefined };
+/** For a mirror: the caller's hooks hear nothing of it, and what becomes of its body is nothing to the call. */
+function copyOf(addressed: Addressed): Addressed {
+  return { ...addressed, hooked: undefined, made: addressed.made?.another() };
 }
 
 /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
