@@ -82,8 +82,8 @@ class Forwarder {
       const answer = await openTunnel(passage, addressed, tunnels, this.#options.tunnelIdleTimeoutMs);
       const attempt = passage.take(answer);
       if (answer.headers !== undefined) {
+        this.#responses.tell(answer.headers, passage, attempt?.backend);
         await passage.session?.keep(attempt, answer.status, answer.headers);
-        this.#responses.sign(answer.headers, passage);
       }
       passage.answer(answer.status);
       return answer;
