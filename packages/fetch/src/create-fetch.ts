@@ -1,8 +1,7 @@
-import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
+import type { Attempt, Balancer, Target } from "@fairlead/core";
 import { attemptInit } from "./attempt-init.ts";
 import { FactoryBody } from "./body-factory.ts";
 import { CallPolicy, callOptions } from "./call-policy.ts";
-import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
@@ -10,7 +9,7 @@ import { HookedCall } from "./hooked-call.ts";
 import { checkHooks, type HookLists, hookLists } from "./hooks.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import { checkClientOptions, checkFetchInit, type FairleadInit, type FetchInit, type FetchOptions } from "./options.ts";
-import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
+import { type Addressed, type Outgoing, readRequest } from "./outgoing.ts";
 import { sendPlainly } from "./plain-send.ts";
 import { isRedirect } from "./redirect.ts";
 import { followRedirects } from "./redirects.ts";
@@ -20,6 +19,7 @@ import { discard, isResponse, withUrl } from "./response.ts";
 import { headerReader, hostOf, Routable } from "./routable.ts";
 import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
+import { judge } from "./verdict.ts";
 
 /** The platform's init, and what fairlead is told of this one call. */
 export interface BalancedInit extends RequestInit {
@@ -241,19 +241,4 @@ function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
   refuseLongBody(limit, init.headers, init.body);
   const body = made ?? oneShot;
   if (body !== undefined) body.limit = limit;
-}
-
-function judge(result: AttemptResult, addressed: Addressed): Report {
-  const { oneShot, made, to } = addressed;
-  if (!result.failed) {
-    const { status, headers } = result.value as Response;
-    const { clock, settings } = to.balancer;
-    const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
-    const { reports } = settings.strategy;
-    return reports === undefined ? report : withLoad(report, headers.get(reports.header));
-  }
-  if ((made ?? oneShot)?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
-  const report = judgeError(result);
-  // What was read can't be sent again, though it went nowhere.
-  return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
 }
