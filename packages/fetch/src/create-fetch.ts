@@ -14,7 +14,7 @@ import { sendPlainly } from "./plain-send.ts";
 import { isRedirect } from "./redirect.ts";
 import { followRedirects } from "./redirects.ts";
 import { wholeBody } from "./request-body.ts";
-import { byteLimit, refuseLongBody } from "./request-bytes.ts";
+import { limitBody } from "./request-bytes.ts";
 import { discard, isResponse, withUrl } from "./response.ts";
 import { headerReader, hostOf, Routable } from "./routable.ts";
 import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
@@ -87,10 +87,20 @@ export class FetchClient {
   }
 
   #begin(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
-    if (this.#hooks === undefined) return followRedirects(this, this.address(outgoing, own), own);
+    if (this.#hooks === undefined) return this.#follow(outgoing, own);
     const hooked = new HookedCall(this.#hooks);
-    const call = (): Promise<Response> => followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
+    const call = (): Promise<Response> => this.#follow({ ...outgoing, hooked }, own);
     return hooked.conclude(outgoing, call, (response) => this.answeredBy(response));
+  }
+
+  #follow(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
+    try {
+      return followRedirects(this, this.address(outgoing, own), own);
+    } catch (error) {
+      // Nobody will read it.
+      outgoing.oneShot?.dispose(error);
+      throw error;
+    }
   }
 
   /** Another origin is none of ours. */
@@ -234,11 +244,4 @@ function withFallbackKey({ method, url, said, to }: Addressed): FairleadInit | u
   const fallback = said?.fallback ?? to.balancer.settings.fallback;
   if (fallback === undefined || fallback === false || method !== "GET") return said;
   return { fallbackKey: url.href, ...said };
-}
-
-function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
-  const limit = byteLimit(to.balancer, max);
-  refuseLongBody(limit, init.headers, init.body);
-  const body = made ?? oneShot;
-  if (body !== undefined) body.limit = limit;
 }

@@ -27,7 +27,7 @@ const caught = (promise: Promise<unknown>): Promise<unknown> =>
 const never = (): Promise<never> => new Promise(() => {});
 const mine = new RangeError("mine");
 
-function abortable(): { readonly signal: AbortSignal; abort(reason: unknown): void } {
+function abortable(): { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
   const controller = new AbortController();
   return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
 }

@@ -56,7 +56,7 @@ function over(url: string, options: Partial<BalancerOptions> = {}): Balancer {
 
 interface Gateway {
   /** With the cookies that it was handed. */
-  get(path: string, init?: RequestInit): Promise<Response>;
+  readonly get: (path: string, init?: RequestInit) => Promise<Response>;
   readonly forward: Forward;
   readonly log: readonly AccessRecord[];
   readonly cookies: Map<string, string>;
@@ -85,6 +85,9 @@ function gateway(route: Omit<RouteOptions, "path" | "name">, options: ForwardOpt
   };
   return { get, forward, log, cookies };
 }
+
+const never = (): Promise<never> => new Promise(() => {});
+const silent = { kind: "session", name: "silent", pinPolicy: "redistribute" } as const;
 
 describe.each(transports)("by %s", (_name, make) => {
   const options = (): ForwardOptions => ({ fetch: make() });
@@ -208,9 +211,6 @@ describe.each(transports)("by %s", (_name, make) => {
     expect(log.map(({ backend }) => backend)).toEqual(["quick", "quick", "quick"]);
     expect(counters(balancer, 0)).toMatchObject({ failures: 0 });
   });
-
-  const never = (): Promise<never> => new Promise(() => {});
-  const silent = { kind: "session", name: "silent", pinPolicy: "redistribute" } as const;
 
   test.each<[string, (home: Site) => { options?: ForwardOptions; route?: Partial<RouteOptions>; path?: string }]>([
     ["while its session is looked for", () => ({ options: { affinity: { ...silent, find: never, keep: never } } })],
