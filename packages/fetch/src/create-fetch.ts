@@ -149,7 +149,7 @@ export class FetchClient {
       idempotent: oneShot === undefined && this.#policy.isIdempotent(said, method, key),
       oneShot: oneShot !== undefined,
       signal,
-      judge: (result) => judge(result, addressed),
+      judge: (result) => judge(result, addressed, this.answeredBy(result.value as Response)?.balancer ?? to.balancer),
       accepts: isResponse,
       discard,
       beforeRepeat: hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
@@ -167,7 +167,7 @@ export class FetchClient {
     });
   }
 
-  /** Who has sent a response: known of redirects, and where there are hooks. */
+  /** Who has sent a response, where anybody asks. */
   answeredBy(response: Response): Attempt | undefined {
     return this.#answers.get(response);
   }
@@ -186,8 +186,7 @@ export class FetchClient {
         ? await transport(addressed.url.href, init, attempt, addressed.to)
         : await sendPlainly(transport, addressed, init, attempt, isRedirected);
     if (isRedirected && !response.redirected) withUrl(response, response.url, true);
-    // Whoever asks is a hook, or follows a redirect.
-    if (addressed.hooked !== undefined || isRedirect(response)) this.#answers.set(response, attempt);
+    if (this.#isAskedFor(response, addressed, attempt)) this.#answers.set(response, attempt);
     return response;
   }
 
@@ -209,6 +208,11 @@ export class FetchClient {
       return send({ ...init, body: body ?? null });
     };
     return made === undefined ? begin() : made.sendBy(begin, attempt.signal);
+  }
+
+  /** Hooks ask whose an answer is, who follows redirects, and who judges what a fallback or a mirror has answered. */
+  #isAskedFor(response: Response, { hooked, to }: Addressed, { balancer }: Attempt): boolean {
+    return hooked !== undefined || isRedirect(response) || balancer !== to.balancer;
   }
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {

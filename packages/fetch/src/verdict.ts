@@ -1,13 +1,15 @@
-import type { AttemptResult, Report } from "@fairlead/core";
+import type { AttemptResult, Balancer, Report } from "@fairlead/core";
 import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Addressed, isCallersMistake } from "./outgoing.ts";
 
-/** What an attempt says of its backend: nothing if the caller's request or its body was at fault. */
-export function judge(result: AttemptResult, addressed: Addressed): Report {
-  const { oneShot, made, to } = addressed;
+/**
+ * What an attempt says of its backend, which is one of `balancer`: nothing if the caller's request or its body was at fault.
+ */
+export function judge(result: AttemptResult, addressed: Addressed, balancer: Balancer): Report {
+  const { oneShot, made } = addressed;
   if (!result.failed) {
     const { status, headers } = result.value as Response;
-    const { clock, settings } = to.balancer;
+    const { clock, settings } = balancer;
     const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
     const { reports } = settings.strategy;
     return reports === undefined ? report : withLoad(report, headers.get(reports.header));
