@@ -13,7 +13,7 @@ export type BodyFactory = () => MadeBody | Promise<MadeBody>;
 export class FactoryBody {
   readonly #make: BodyFactory;
   readonly #streams: OneShotBody[] = [];
-  /** It could not be made: that is not the backend's doing. */
+  /** A body could not be made, or failed, by an error that can't be marked as nobody's fault. */
   failed = false;
   /** How long it may be. */
   limit: ByteLimit | undefined = undefined;
@@ -73,18 +73,22 @@ export class FactoryBody {
       signal?.throwIfAborted();
       return await send(body);
     } catch (error) {
-      if (stream.failed) blameNobody(error);
+      if (stream.failed) this.#excuse(error);
       stream.dispose(error);
       throw error;
     }
+  }
+
+  #excuse(error: unknown): void {
+    if (typeof error === "object" && error !== null) blameNobody(error);
+    else this.failed = true;
   }
 
   async #made(): Promise<MadeBody> {
     try {
       return await this.#make();
     } catch (error) {
-      this.failed = true;
-      blameNobody(error);
+      this.#excuse(error);
       throw error;
     }
   }

@@ -78,11 +78,9 @@ export class FetchClient {
       const whole = isWhole ? undefined : wholeBody(input);
       if (whole === undefined) return this.#begin(readRequest(url, input, platformInit, made), own);
       const begin = (body: ArrayBuffer) => this.#begin(readRequest(url, input, { ...platformInit, body }), own);
-      return whole.then(begin).catch((error: unknown) => {
-        throw toFetchError(error);
-      });
+      return whole.then(begin);
     } catch (error) {
-      return Promise.reject(toFetchError(error));
+      return Promise.reject(error);
     }
   }
 
@@ -99,7 +97,7 @@ export class FetchClient {
     } catch (error) {
       // Nobody will read it.
       outgoing.oneShot?.dispose(error);
-      throw error;
+      throw toFetchError(error);
     }
   }
 

@@ -1,6 +1,5 @@
 import type { Attempt, FailedAttempt } from "@fairlead/core";
 import { blameNobody } from "./classify.ts";
-import { toFetchError } from "./errors.ts";
 import type { HookContext, HookLists } from "./hooks.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { discard, isResponse } from "./response.ts";
@@ -52,7 +51,7 @@ export class HookedCall {
     try {
       return await this.#afterResponse(request, await call(), attemptOf);
     } catch (error) {
-      throw request.signal?.aborted === true ? error : await this.#beforeError(request, toFetchError(error));
+      throw request.signal?.aborted === true ? error : await this.#beforeError(request, error);
     }
   }
 

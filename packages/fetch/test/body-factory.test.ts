@@ -28,6 +28,8 @@ const put = (body: BodyFactory, more: FetchInit = {}) => ({ method: "PUT", fairl
 
 const stream = (): ReadableStream => Readable.toWeb(Readable.from(chunks())) as ReadableStream;
 
+const brokenByText = (): ReadableStream => new ReadableStream({ pull: (controller) => controller.error("a text") });
+
 const KINDS: Record<string, BodyFactory> = {
   "a stream": stream,
   "a generator": chunks,
@@ -115,7 +117,9 @@ for (const { name, connect } of transports) {
       await expect(connect(balancer)("/", put(make))).rejects.toThrow();
       await idle(balancer);
       expect(make).toHaveBeenCalledTimes(1);
-      expect(counters(balancer, 0)).toMatchObject({ failures: 0, unreached: 0, ignored: 1 });
+      await caught(connect(balancer)("/", put(brokenByText)));
+      await idle(balancer);
+      expect(counters(balancer, 0)).toMatchObject({ failures: 0, unreached: 0, ignored: 2 });
     });
 
     test("a body that is longer than it may be is refused, whole or stream", async () => {

@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { createRouter, type FairleadError, type Target } from "@fairlead/core";
+import { createRouter, FairleadError, type Target } from "@fairlead/core";
 import { describe, expect, test, vi } from "vitest";
 import { createFetch, type FetchHooks, lastGoodResponse } from "../src/index.ts";
 import { undiciTransport } from "../src/undici/index.ts";
@@ -291,6 +291,18 @@ for (const { name, connect } of transports) {
         [undefined, "TypeError", "FAIRLEAD_ERR_NO_ROUTE", "http://app/v2"],
         [undefined, "TypeError", "FAIRLEAD_ERR_LIMIT", "http://app/v1"],
       ]);
+    });
+
+    test("an error of theirs is nobody's to change, whatever it is", async () => {
+      const balancer = balancerOver([(await httpServer()).url]);
+      const own = new FairleadError("FAIRLEAD_ERR_CLOSED", "mine");
+      const fail = (): never => {
+        throw own;
+      };
+      const request = new Request("http://orders/", { method: "PUT", body: "abc" });
+      for (const input of ["/", request])
+        expect(await caught(connect(balancer, { afterResponse: fail })(input))).toBe(own);
+      await idle(balancer);
     });
 
     test("other origins are none of theirs", async () => {
