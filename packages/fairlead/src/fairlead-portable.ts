@@ -2,7 +2,7 @@ import { type Balancer, createBalancer } from "@fairlead/core";
 import { type BalancedFetch, createFetch, createForward, type Forward } from "@fairlead/fetch";
 import { type App, wireApp } from "./app.ts";
 import { type FairleadAppOptions, isApp } from "./app-options.ts";
-import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
+import { type ClientMakers, type FairleadOptions, forwardOptions, wire } from "./wire.ts";
 
 /** What makes calls where there is no undici. */
 interface Clients {
@@ -14,7 +14,7 @@ interface Clients {
 
 const clientsOf: ClientMakers<Clients> = (target, calls, { fetch, forward, hooks }) => ({
   fetch: () => createFetch(target, { ...calls, hooks, fetch }),
-  forward: () => createForward(target, { ...calls, ...forward, fetch: forward?.fetch ?? fetch }),
+  forward: () => createForward(target, { fetch, ...forwardOptions(calls, forward) }),
 });
 
 /** A balancer with everything that makes calls through it where there is no undici. All of it ends with `close()`. */

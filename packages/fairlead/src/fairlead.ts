@@ -9,7 +9,7 @@ import {
 } from "@fairlead/fetch/undici";
 import { type App, wireApp } from "./app.ts";
 import { type FairleadAppOptions, isApp } from "./app-options.ts";
-import { type ClientMakers, type FairleadOptions, wire } from "./wire.ts";
+import { type ClientMakers, type FairleadOptions, forwardOptions, wire } from "./wire.ts";
 
 /** What makes calls. Each is made when it is first read. */
 interface Clients {
@@ -25,7 +25,7 @@ interface Clients {
 
 const clientsOf: ClientMakers<Clients> = (target, calls, { fetch, forward, hooks }) => ({
   fetch: () => createFetch(target, { ...calls, hooks, fetch: undiciTransport({ fetch }) }),
-  forward: () => createForward(target, { ...calls, ...forward, fetch: forward?.fetch ?? forwardTransport() }),
+  forward: () => createForward(target, { fetch: forwardTransport(), ...forwardOptions(calls, forward) }),
   request: () => createRequest(target, calls),
   dispatcher: () => new BalancedDispatcher(target, calls),
 });

@@ -56,6 +56,12 @@ export function wire<O extends WiredOptions, C extends object>(
   return withLazy(balancer, makersOf(balancer, calls, settings));
 }
 
+/** What `.forward` is told: its own options over those of all clients. What is `undefined` says nothing. */
+export function forwardOptions(calls: ClientOptions, forward: ForwardOptions | undefined): ForwardOptions {
+  const said = Object.entries(forward ?? {}).filter(([, value]) => value !== undefined);
+  return { ...calls, ...Object.fromEntries(said) };
+}
+
 /** Clients are made late; mistakes are named at once. */
 export function checkSettings(check: OptionCheck, { fetch, forward, hooks }: ClientSettings): void {
   check.optional("fetch", fetch, expected.func);

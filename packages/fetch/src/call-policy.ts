@@ -1,12 +1,4 @@
-import type {
-  AttemptResult,
-  Balancer,
-  CallOptions,
-  KeyAffinity,
-  Report,
-  RoutableRequest,
-  RouteMatch,
-} from "@fairlead/core";
+import type { Balancer, CallOptions, KeyAffinity, RoutableRequest, RouteMatch } from "@fairlead/core";
 import { sessionKey } from "./affinity/session-key.ts";
 import { keyOf } from "./idempotency-key.ts";
 import { IDEMPOTENT_METHODS } from "./methods.ts";
@@ -61,18 +53,14 @@ export class CallPolicy {
   }
 }
 
+/** What an adapter knows of each call. */
+type AdapterOptions<T> = Required<
+  Pick<CallOptions<T>, "idempotent" | "oneShot" | "signal" | "judge" | "accepts" | "discard">
+> &
+  Pick<CallOptions<T>, "beforeRepeat" | "kind">;
+
 /** The options of one call of the core: what an adapter knows, over what is said. */
-export function callOptions<T>(
-  said: FairleadInit | undefined,
-  idempotent: boolean,
-  oneShot: boolean,
-  signal: AbortSignal | undefined,
-  judge: (result: AttemptResult) => Report,
-  accepts: (answer: unknown) => boolean,
-  discard: (value: T) => void,
-  beforeRepeat?: CallOptions<T>["beforeRepeat"],
-): CallOptions<T> {
-  const ours = { idempotent, oneShot, judge, accepts, signal, discard, beforeRepeat };
+export function callOptions<T>(said: FairleadInit | undefined, ours: AdapterOptions<T>): CallOptions<T> {
   return said === undefined ? ours : { ...said, ...ours };
 }
 

@@ -1,8 +1,7 @@
-import type { Attempt, AttemptResult, Balancer, Report, Target } from "@fairlead/core";
+import type { Attempt, Balancer, Target } from "@fairlead/core";
 import { attemptInit } from "./attempt-init.ts";
 import { FactoryBody } from "./body-factory.ts";
 import { CallPolicy, callOptions } from "./call-policy.ts";
-import { judgeError, judgeStatus, withLoad } from "./classify.ts";
 import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
 import { withHeaders } from "./headers.ts";
@@ -10,16 +9,17 @@ import { HookedCall } from "./hooked-call.ts";
 import { checkHooks, type HookLists, hookLists } from "./hooks.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import { checkClientOptions, checkFetchInit, type FairleadInit, type FetchInit, type FetchOptions } from "./options.ts";
-import { type Addressed, isCallersMistake, type Outgoing, readRequest } from "./outgoing.ts";
+import { type Addressed, type Outgoing, readRequest } from "./outgoing.ts";
 import { sendPlainly } from "./plain-send.ts";
 import { isRedirect } from "./redirect.ts";
 import { followRedirects } from "./redirects.ts";
 import { wholeBody } from "./request-body.ts";
-import { byteLimit, refuseLongBody } from "./request-bytes.ts";
+import { limitBody } from "./request-bytes.ts";
 import { discard, isResponse, withUrl } from "./response.ts";
 import { headerReader, hostOf, Routable } from "./routable.ts";
 import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
+import { judge } from "./verdict.ts";
 
 /** The platform's init, and what fairlead is told of this one call. */
 export interface BalancedInit extends RequestInit {
@@ -78,26 +78,35 @@ export class FetchClient {
       const whole = isWhole ? undefined : wholeBody(input);
       if (whole === undefined) return this.#begin(readRequest(url, input, platformInit, made), own);
       const begin = (body: ArrayBuffer) => this.#begin(readRequest(url, input, { ...platformInit, body }), own);
-      return whole.then(begin).catch((error: unknown) => {
-        throw toFetchError(error);
-      });
+      return whole.then(begin);
     } catch (error) {
-      return Promise.reject(toFetchError(error));
+      return Promise.reject(error);
     }
   }
 
   #begin(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
-    if (this.#hooks === undefined) return followRedirects(this, this.address(outgoing, own), own);
+    if (this.#hooks === undefined) return this.#follow(outgoing, own);
     const hooked = new HookedCall(this.#hooks);
-    const answer = followRedirects(this, this.address({ ...outgoing, hooked }, own), own);
-    return hooked.conclude(outgoing, answer, (response) => this.answeredBy(response));
+    const call = (): Promise<Response> => this.#follow({ ...outgoing, hooked }, own);
+    return hooked.conclude(outgoing, call, (response) => this.answeredBy(response));
+  }
+
+  #follow(outgoing: Outgoing, own: FairleadInit | undefined): Promise<Response> {
+    try {
+      return followRedirects(this, this.address(outgoing, own), own);
+    } catch (error) {
+      // Nobody will read it.
+      outgoing.oneShot?.dispose(error);
+      throw toFetchError(error);
+    }
   }
 
   /** Another origin is none of ours. */
   async elsewhere(input: FetchInput, init: RequestInit | null | undefined, made?: FactoryBody): Promise<Response> {
     const other = this.transport.fetch ?? globalThis.fetch;
     if (made === undefined) return other(input, init ?? undefined);
-    return other(input, { ...init, body: await made.open(), duplex: "half" } as RequestInit);
+    const send = (body: BodyInit): Promise<Response> => other(input, { ...init, body, duplex: "half" } as RequestInit);
+    return made.sendBy(send, init?.signal ?? undefined);
   }
 
   serves(origin: string): boolean {
@@ -133,23 +142,22 @@ export class FetchClient {
   /** One balanced call: attempts until there is a response to return. */
   call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
     const { method, oneShot, made, signal, key, said, to, kind, watch, hooked } = addressed;
-    const options = callOptions<Response>(
-      withFallbackKey(addressed),
-      oneShot === undefined && this.#policy.isIdempotent(said, method, key),
-      oneShot !== undefined,
+    const options = callOptions<Response>(withFallbackKey(addressed), {
+      kind,
+      idempotent: oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      oneShot: oneShot !== undefined,
       signal,
-      (result) => judge(result, addressed),
-      isResponse,
+      judge: (result) => judge(result, addressed, this.answeredBy(result.value as Response)?.balancer ?? to.balancer),
+      accepts: isResponse,
       discard,
-      hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
-    );
+      beforeRepeat: hooked?.mayStopRetries === true ? (attempt) => hooked.beforeRetry(addressed, attempt) : undefined,
+    });
     const send = (attempt: Attempt): Promise<Response> => this.#attempt(addressed, attempt, isRedirected);
     const run = watch === undefined ? send : (attempt: Attempt) => watch(attempt, send);
-    const all = kind === undefined ? options : { ...options, kind };
     const answer =
       to.match === undefined
-        ? to.balancer.call(run, all)
-        : to.match.call(run, all, (attempt) => this.#attempt(unheard(addressed), attempt, isRedirected));
+        ? to.balancer.call(run, options)
+        : to.match.call(run, options, (attempt) => this.#attempt(copyOf(addressed), attempt, isRedirected));
     return answer.catch((error: unknown) => {
       const body = made ?? oneShot;
       body?.dispose(error);
@@ -157,7 +165,7 @@ export class FetchClient {
     });
   }
 
-  /** Who has sent a response: known of redirects, and where there are hooks. */
+  /** Who has sent a response, where anybody asks. */
   answeredBy(response: Response): Attempt | undefined {
     return this.#answers.get(response);
   }
@@ -166,7 +174,7 @@ export class FetchClient {
     const send = (init: TransportInit): Promise<Response> => this.#send(addressed, init, attempt, isRedirected);
     return addressed.hooked === undefined && addressed.made === undefined
       ? send(attemptInit(addressed, attempt, this.transport))
-      : this.#prepared(addressed, attempt).then(send);
+      : this.#prepare(addressed, attempt, send);
   }
 
   async #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
@@ -176,23 +184,33 @@ export class FetchClient {
         ? await transport(addressed.url.href, init, attempt, addressed.to)
         : await sendPlainly(transport, addressed, init, attempt, isRedirected);
     if (isRedirected && !response.redirected) withUrl(response, response.url, true);
-    // Whoever asks is a hook, or follows a redirect.
-    if (addressed.hooked !== undefined || isRedirect(response)) this.#answers.set(response, attempt);
+    if (this.#isAskedFor(response, addressed, attempt)) this.#answers.set(response, attempt);
     return response;
   }
 
-  /** What an attempt sends, where functions of the caller have their say. */
-  async #prepared(addressed: Addressed, attempt: Attempt): Promise<TransportInit> {
+  /** Sends an attempt where functions of the caller have their say before. */
+  async #prepare(
+    addressed: Addressed,
+    attempt: Attempt,
+    send: (init: TransportInit) => Promise<Response>,
+  ): Promise<Response> {
     const { transport } = this;
+    const { hooked, made } = addressed;
     attempt.markSent(false);
     const init: TransportInit = { ...attemptInit(addressed, attempt, transport) };
-    if (addressed.hooked !== undefined)
-      init.headers = await addressed.hooked.beforeRequest(addressed, attempt, init.headers);
-    if (addressed.made !== undefined) init.body = await addressed.made.open();
-    attempt.signal.throwIfAborted();
-    // Such a transport says itself when it sends.
-    if (transport.keepsOrigin !== true) attempt.markSent();
-    return init;
+    if (hooked !== undefined) init.headers = await hooked.beforeRequest(addressed, attempt, init.headers);
+    const begin = (body = init.body): Promise<Response> => {
+      attempt.signal.throwIfAborted();
+      // Such a transport says itself when it sends.
+      if (transport.keepsOrigin !== true) attempt.markSent();
+      return send({ ...init, body: body ?? null });
+    };
+    return made === undefined ? begin() : made.sendBy(begin, attempt.signal);
+  }
+
+  /** Hooks ask whose an answer is, who follows redirects, and who judges what a fallback or a mirror has answered. */
+  #isAskedFor(response: Response, { hooked, to }: Addressed, { balancer }: Attempt): boolean {
+    return hooked !== undefined || isRedirect(response) || balancer !== to.balancer;
   }
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
@@ -218,9 +236,9 @@ function split(init: BalancedInit | null | undefined): {
   return { own, made: body && new FactoryBody(body), platformInit };
 }
 
-/** The same request, of which the caller's hooks hear nothing. */
-function unheard(addressed: Addressed): Addressed {
-  return { ...addressed, hooked: undefined };
+/** For a mirror: the caller's hooks hear nothing of it, and what becomes of its body is nothing to the call. */
+function copyOf(addressed: Addressed): Addressed {
+  return { ...addressed, hooked: undefined, made: addressed.made?.another() };
 }
 
 /** What a fallback remembers an answer by, unless the caller says: the URL of what was read. */
@@ -228,26 +246,4 @@ function withFallbackKey({ method, url, said, to }: Addressed): FairleadInit | u
   const fallback = said?.fallback ?? to.balancer.settings.fallback;
   if (fallback === undefined || fallback === false || method !== "GET") return said;
   return { fallbackKey: url.href, ...said };
-}
-
-function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
-  const limit = byteLimit(to.balancer, max);
-  refuseLongBody(limit, init.headers, init.body);
-  const body = made ?? oneShot;
-  if (body !== undefined) body.limit = limit;
-}
-
-function judge(result: AttemptResult, addressed: Addressed): Report {
-  const { oneShot, made, to } = addressed;
-  if (!result.failed) {
-    const { status, headers } = result.value as Response;
-    const { clock, settings } = to.balancer;
-    const report = judgeStatus(status, status < 400 ? undefined : headers.get("retry-after"), clock);
-    const { reports } = settings.strategy;
-    return reports === undefined ? report : withLoad(report, headers.get(reports.header));
-  }
-  if ((made ?? oneShot)?.failed === true || isCallersMistake(addressed, result.error)) return { outcome: "ignored" };
-  const report = judgeError(result);
-  // What was read can't be sent again, though it went nowhere.
-  return report.outcome === "unreached" && oneShot?.consumed === true ? { ...report, outcome: "failure" } : report;
 }

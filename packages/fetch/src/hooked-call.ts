@@ -3,6 +3,7 @@ import { blameNobody } from "./classify.ts";
 import type { HookContext, HookLists } from "./hooks.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { discard, isResponse } from "./response.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** The hooks of one call, and where it is. */
 export class HookedCall {
@@ -17,13 +18,13 @@ export class HookedCall {
     return this.#hooks.beforeRetry.length > 0;
   }
 
-  /** The headers that an attempt is to send. */
+  /** The headers that an attempt is to send. One that is given up waits for no hook. */
   async beforeRequest(request: Outgoing, attempt: Attempt, given: HeadersInit | undefined): Promise<Headers> {
     this.#attempt = attempt;
     let headers = new Headers(given);
     try {
       for (const hook of this.#hooks.beforeRequest) {
-        const others = await hook({ ...shown(request), attempt, headers });
+        const others = await unlessAborted(hook({ ...shown(request), attempt, headers }), attempt.signal);
         if (others !== undefined) headers = new Headers(others);
       }
     } catch (error) {
@@ -41,14 +42,14 @@ export class HookedCall {
     return true;
   }
 
-  /** What the caller gets in the end. `attemptOf` knows whose answer a response is. */
+  /** What the caller gets of `call` in the end. `attemptOf` knows whose answer a response is. */
   async conclude(
     request: Outgoing,
-    answer: Promise<Response>,
+    call: () => Promise<Response>,
     attemptOf: (response: Response) => Attempt | undefined,
   ): Promise<Response> {
     try {
-      return await this.#afterResponse(request, await answer, attemptOf);
+      return await this.#afterResponse(request, await call(), attemptOf);
     } catch (error) {
       throw request.signal?.aborted === true ? error : await this.#beforeError(request, error);
     }
@@ -79,29 +80,12 @@ export class HookedCall {
   async #beforeError(request: Outgoing, given: unknown): Promise<unknown> {
     let error = given;
     for (const hook of this.#hooks.beforeError)
-      error = (await hook({ ...shown(request), attempt: this.#attempt, error })) ?? error;
+      error =
+        (await unlessAborted(hook({ ...shown(request), attempt: this.#attempt, error }), request.signal)) ?? error;
     return error;
   }
 }
 
 function shown({ url, method }: Outgoing): HookContext {
   return { url: url.href, method };
-}
-
-const nothing = (): void => {};
-
-/** Whoever aborts does not wait for a hook. */
-async function unlessAborted<T>(answer: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return answer;
-  let stop = nothing;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-  });
-  try {
-    return await Promise.race([answer, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -1,5 +1,6 @@
 import type { Balancer, FairleadError } from "@fairlead/core";
 import { blameNobody } from "./classify.ts";
+import type { Addressed } from "./outgoing.ts";
 
 /** How long the body of a request may be. */
 export interface ByteLimit {
@@ -19,6 +20,18 @@ export function byteLimit(balancer: Balancer, max: number | undefined): ByteLimi
       return error;
     },
   };
+}
+
+/**
+ * Holds a request to `max` bytes.
+ *
+ * @throws FairleadError `FAIRLEAD_ERR_LIMIT` if it is known to be longer
+ */
+export function limitBody({ init, oneShot, made, to }: Addressed, max: number): void {
+  const limit = byteLimit(to.balancer, max);
+  refuseLongBody(limit, init.headers, init.body);
+  const body = made ?? oneShot;
+  if (body !== undefined) body.limit = limit;
 }
 
 /**

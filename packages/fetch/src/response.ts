@@ -28,14 +28,18 @@ export function present(
       ? response
       : new Response(track(body, attempt, balancer), {
           status,
-          statusText: REASON_PHRASE.test(response.statusText) ? response.statusText : "",
+          statusText: reasonPhrase(response.statusText),
           headers: response.headers,
         });
   return withUrl(tracked, url, redirected, response);
 }
 
-/** What `Response` takes for a status text; backends send anything (RFC 9112 §4). */
 const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** What `Response` takes for a status text, or none: backends send anything (RFC 9112 §4). */
+export function reasonPhrase(text: string): string {
+  return REASON_PHRASE.test(text) ? text : "";
+}
 
 /**
  * Shows where a response came from, in the terms of the caller. The rest, such as `headers` that nobody may change, stays

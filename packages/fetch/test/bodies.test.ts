@@ -1,20 +1,20 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { Balancer } from "@fairlead/core";
+import { type Balancer, createRouter, type Target } from "@fairlead/core";
 import { FormData as UndiciFormData, request as undiciRequest } from "undici";
 import { describe, expect, test, vi } from "vitest";
-import { createFetch } from "../src/index.ts";
+import { type BalancedInit, createFetch } from "../src/index.ts";
 import { BalancedDispatcher, createRequest, undiciTransport } from "../src/undici/index.ts";
 import { balancerOver, counters, idle } from "./support/balancers.ts";
 import { deadPort, httpServer, rawServer, type TestServer } from "./support/servers.ts";
 
-type Fetch = (path: string, init: RequestInit) => Promise<Response>;
+type Fetch = (path: string, init: BalancedInit) => Promise<Response>;
 
-const fetches: readonly { name: string; connect: (balancer: Balancer) => Fetch }[] = [
-  { name: "createFetch", connect: (balancer) => createFetch(balancer) },
+const fetches: readonly { name: string; connect: (target: Target) => Fetch }[] = [
+  { name: "createFetch", connect: (target) => createFetch(target) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport() }),
+    connect: (target) => createFetch(target, { fetch: undiciTransport() }),
   },
 ];
 
@@ -161,6 +161,25 @@ for (const { name, connect } of fetches) {
       await vi.waitFor(() => expect(cancelled).toHaveBeenCalledWith(reason));
     });
 
+    test("cancels a stream that there is no route for, or that says that it is too long", async () => {
+      const good = await httpServer();
+      const balancer = balancerOver([good.url]);
+      const router = createRouter({ name: "app", routes: [{ path: "/v1", to: balancer }] });
+      const call = connect(router);
+      const init = { method: "POST", headers: { "content-length": "3" }, ...half };
+      const fairlead = { maxRequestBytes: 1 };
+      for (const [path, code] of [
+        ["/v2", "FAIRLEAD_ERR_NO_ROUTE"],
+        ["/v1", "FAIRLEAD_ERR_LIMIT"],
+      ] as const) {
+        const cancelled = vi.fn();
+        const error = await failing(call(path, { ...init, body: stream(["one"], cancelled), fairlead }));
+        expect(error).toMatchObject({ cause: { code } });
+        await vi.waitFor(() => expect(cancelled).toHaveBeenCalledTimes(1));
+      }
+      expect(good.received).toEqual([]);
+    });
+
     test("refuses a stream that somebody else reads, and a Request that was used", async () => {
       const good = await httpServer();
       const balancer = balancerOver([good.url]);
@@ -178,7 +197,7 @@ for (const { name, connect } of fetches) {
   });
 }
 
-function createFetchOf(connect: (balancer: Balancer) => Fetch, balancer: Balancer): typeof fetch {
+function createFetchOf(connect: (target: Target) => Fetch, balancer: Balancer): typeof fetch {
   return connect(balancer) as unknown as typeof fetch;
 }
 

@@ -1,16 +1,16 @@
 import { Readable } from "node:stream";
-import type { Balancer } from "@fairlead/core";
+import { createRouter, type Target } from "@fairlead/core";
 import { describe, expect, test, vi } from "vitest";
 import { type BodyFactory, createFetch, type FetchInit } from "../src/index.ts";
 import { undiciTransport } from "../src/undici/index.ts";
 import { balancerOver, counters, idle } from "./support/balancers.ts";
-import { echo, httpServer, type Received, rawServer } from "./support/servers.ts";
+import { deadPort, echo, httpServer, type Received, rawServer } from "./support/servers.ts";
 
-const transports: readonly { name: string; connect: (balancer: Balancer) => ReturnType<typeof createFetch> }[] = [
-  { name: "createFetch", connect: (balancer) => createFetch(balancer) },
+const transports: readonly { name: string; connect: (target: Target) => ReturnType<typeof createFetch> }[] = [
+  { name: "createFetch", connect: (target) => createFetch(target) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer) => createFetch(balancer, { fetch: undiciTransport() }),
+    connect: (target) => createFetch(target, { fetch: undiciTransport() }),
   },
 ];
 
@@ -27,6 +27,8 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
 const put = (body: BodyFactory, more: FetchInit = {}) => ({ method: "PUT", fairlead: { body, ...more } });
 
 const stream = (): ReadableStream => Readable.toWeb(Readable.from(chunks())) as ReadableStream;
+
+const brokenByText = (): ReadableStream => new ReadableStream({ pull: (controller) => controller.error("a text") });
 
 const KINDS: Record<string, BodyFactory> = {
   "a stream": stream,
@@ -115,7 +117,9 @@ for (const { name, connect } of transports) {
       await expect(connect(balancer)("/", put(make))).rejects.toThrow();
       await idle(balancer);
       expect(make).toHaveBeenCalledTimes(1);
-      expect(counters(balancer, 0)).toMatchObject({ failures: 0, unreached: 0, ignored: 1 });
+      await caught(connect(balancer)("/", put(brokenByText)));
+      await idle(balancer);
+      expect(counters(balancer, 0)).toMatchObject({ failures: 0, unreached: 0, ignored: 2 });
     });
 
     test("a body that is longer than it may be is refused, whole or stream", async () => {
@@ -149,6 +153,74 @@ for (const { name, connect } of transports) {
       expect(await caught(call)).toBe("gone");
       expect(cancelled).toHaveBeenCalledTimes(2);
       await idle(balancer);
+    });
+
+    test("a stream that was not sent is cancelled, though another attempt succeeds", async () => {
+      const balancer = balancerOver([await deadPort(), (await httpServer()).url], { retry: { delayMs: 0 } });
+      const cancelled = vi.fn<(reason: unknown) => void>();
+      const make = () => {
+        let left = 3;
+        return new ReadableStream<Uint8Array<ArrayBuffer>>(
+          {
+            pull: (controller) => (left-- > 0 ? controller.enqueue(new Uint8Array(10)) : controller.close()),
+            cancel: cancelled,
+          },
+          { highWaterMark: 0 },
+        );
+      };
+      await (await connect(balancer)("/", put(make))).text();
+      await vi.waitFor(() => expect(cancelled).toHaveBeenCalledTimes(1));
+      await idle(balancer);
+    });
+
+    test("who aborts waits for no body, and one that comes too late is cancelled", async () => {
+      const server = await httpServer();
+      const balancer = balancerOver([server.url]);
+      const asked = Promise.withResolvers<void>();
+      const late = Promise.withResolvers<ReadableStream>();
+      const cancelled = vi.fn<(reason: unknown) => void>();
+      const make = () => {
+        asked.resolve();
+        return late.promise;
+      };
+      const controller = new AbortController();
+      const call = caught(connect(balancer)("/", { ...put(make), signal: controller.signal }));
+      await asked.promise;
+      controller.abort("gone");
+      expect(await call).toBe("gone");
+      await idle(balancer);
+      late.resolve(new ReadableStream({ cancel: cancelled }));
+      await vi.waitFor(() => expect(cancelled).toHaveBeenCalledExactlyOnceWith("gone"));
+      expect(server.received).toEqual([]);
+    });
+
+    test("a mirrored copy has a body of its own: neither ends that of the other, nor is blamed for it", async () => {
+      const failing = await rawServer((socket) => void socket.write("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"));
+      const bodies: string[] = [];
+      const copied = await httpServer((_request, response, body) => void response.end(`${bodies.push(body)}`));
+      const main = balancerOver([failing.url], { retry: false });
+      const copies = balancerOver([copied.url], { name: "copies" });
+      const router = createRouter({ name: "app", routes: [{ to: main, mirror: { to: copies, percent: 100 } }] });
+      const over = Promise.withResolvers<void>();
+      const call = connect(router);
+      const bodyOf = (fails: number) => {
+        let made = 0;
+        return async function* () {
+          const number = ++made;
+          yield new Uint8Array([65]);
+          yield new Uint8Array([66]);
+          if (number === fails) throw new RangeError("mine");
+          if (number === 2) await over.promise;
+          yield new Uint8Array([67]);
+        };
+      };
+      await expect(call("/", put(bodyOf(1)))).rejects.toThrow();
+      over.resolve();
+      await vi.waitFor(() => expect(bodies).toEqual(["ABC"]));
+      expect((await call("/", put(bodyOf(2)))).status).toBe(500);
+      for (const balancer of [main, copies]) await idle(balancer);
+      expect(counters(main, 0)).toMatchObject({ ignored: 1, failures: 1 });
+      expect(counters(copies, 0)).toMatchObject({ successes: 1, failures: 0, ignored: 1 });
     });
 
     test("only a function is one", async () => {

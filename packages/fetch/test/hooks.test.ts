@@ -1,4 +1,5 @@
-import type { Balancer } from "@fairlead/core";
+import { getEventListeners } from "node:events";
+import { createRouter, FairleadError, type Target } from "@fairlead/core";
 import { describe, expect, test, vi } from "vitest";
 import { createFetch, type FetchHooks, lastGoodResponse } from "../src/index.ts";
 import { undiciTransport } from "../src/undici/index.ts";
@@ -7,12 +8,12 @@ import { deadPort, echo, httpServer, type Received, rawServer } from "./support/
 
 const transports: readonly {
   name: string;
-  connect: (balancer: Balancer, hooks: FetchHooks) => ReturnType<typeof createFetch>;
+  connect: (target: Target, hooks: FetchHooks) => ReturnType<typeof createFetch>;
 }[] = [
-  { name: "createFetch", connect: (balancer, hooks) => createFetch(balancer, { hooks }) },
+  { name: "createFetch", connect: (target, hooks) => createFetch(target, { hooks }) },
   {
     name: "createFetch(undiciTransport)",
-    connect: (balancer, hooks) => createFetch(balancer, { hooks, fetch: undiciTransport() }),
+    connect: (target, hooks) => createFetch(target, { hooks, fetch: undiciTransport() }),
   },
 ];
 
@@ -25,6 +26,11 @@ const caught = (promise: Promise<unknown>): Promise<unknown> =>
   );
 const never = (): Promise<never> => new Promise(() => {});
 const mine = new RangeError("mine");
+
+function abortable(): { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
+}
 
 const broken = (): never => {
   throw mine;
@@ -239,6 +245,64 @@ for (const { name, connect } of transports) {
         await idle(balancer);
       }
       expect(server.received).toEqual(["GET /afterResponse"]);
+    });
+
+    test.each(["beforeRequest", "afterResponse", "beforeError"] as const)(
+      "a %s that never answers holds nothing once the caller has aborted",
+      async (hook) => {
+        const url = hook === "beforeError" ? await deadPort() : (await httpServer()).url;
+        const balancer = balancerOver([url], { retry: false });
+        const began = Promise.withResolvers<void>();
+        const hangs = (): Promise<never> => {
+          began.resolve();
+          return never();
+        };
+        const { signal, abort } = abortable();
+        const call = caught(connect(balancer, { [hook]: hangs })("/", { signal }));
+        await began.promise;
+        abort("gone");
+        expect(await call).toBe("gone");
+        await idle(balancer);
+        expect(getEventListeners(signal, "abort")).toEqual([]);
+      },
+    );
+
+    test("a beforeRequest that takes too long is given up with its attempt", async () => {
+      const balancer = balancerOver([(await httpServer()).url], { attemptTimeoutMs: 50, retry: false });
+      const error = await caught(connect(balancer, { beforeRequest: never })("/"));
+      expect(error).toMatchObject({ name: "TimeoutError" });
+      await idle(balancer);
+    });
+
+    test("beforeError hears of calls that no attempt was made for", async () => {
+      const balancer = balancerOver([await deadPort()]);
+      const router = createRouter({ name: "app", routes: [{ path: "/v1", to: balancer }] });
+      const told: unknown[] = [];
+      const hooks: FetchHooks = {
+        beforeError: ({ attempt, error, url }) => {
+          told.push([attempt, (error as Error).name, ((error as Error).cause as FairleadError).code, url]);
+          return mine;
+        },
+      };
+      expect(await caught(connect(router, hooks)("/v2"))).toBe(mine);
+      const tooLong = { method: "PUT", body: "abc", fairlead: { maxRequestBytes: 1 } };
+      expect(await caught(connect(router, hooks)("/v1", tooLong))).toBe(mine);
+      expect(told).toEqual([
+        [undefined, "TypeError", "FAIRLEAD_ERR_NO_ROUTE", "http://app/v2"],
+        [undefined, "TypeError", "FAIRLEAD_ERR_LIMIT", "http://app/v1"],
+      ]);
+    });
+
+    test("an error of theirs is nobody's to change, whatever it is", async () => {
+      const balancer = balancerOver([(await httpServer()).url]);
+      const own = new FairleadError("FAIRLEAD_ERR_CLOSED", "mine");
+      const fail = (): never => {
+        throw own;
+      };
+      const request = new Request("http://orders/", { method: "PUT", body: "abc" });
+      for (const input of ["/", request])
+        expect(await caught(connect(balancer, { afterResponse: fail })(input))).toBe(own);
+      await idle(balancer);
     });
 
     test("other origins are none of theirs", async () => {

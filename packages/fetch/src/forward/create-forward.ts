@@ -3,6 +3,7 @@ import { CallPolicy } from "../call-policy.ts";
 import { FetchClient, platformFetch } from "../create-fetch.ts";
 import type { Addressed } from "../outgoing.ts";
 import { headerReader, hostOf, Routable } from "../routable.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import type { ClientInfo, Forward, ForwardOptions, TunnelAnswer } from "./contract.ts";
 import { Entrance } from "./entrance.ts";
 import { anyBalancerOf, checkForwardOptions, clientOptionsOf } from "./options.ts";
@@ -65,7 +66,7 @@ class Forwarder {
     const passage = this.#newPassage(request, protocol !== undefined);
     try {
       const entered = this.#enter(passage, info, protocol);
-      const addressed = isPromise(entered) ? await entered : entered;
+      const addressed = isPromise(entered) ? await unlessAborted(entered, request.signal) : entered;
       if (endsHere(request)) return this.#answerHere(passage);
       const kind = protocol === undefined ? undefined : "connection";
       const watch: Addressed["watch"] = (attempt, send) => passage.watch(attempt, send);
@@ -78,12 +79,13 @@ class Forwarder {
   async tunnel<T extends TunnelAnswer>(request: Request, info: ClientInfo, tunnels: Tunnels<T>): Promise<T | Response> {
     const passage = this.#newPassage(request, true);
     try {
-      const addressed = await this.#enter(passage, info, tunnelProtocol(request));
+      const entered = this.#enter(passage, info, tunnelProtocol(request));
+      const addressed = await unlessAborted(entered, request.signal);
       const answer = await openTunnel(passage, addressed, tunnels, this.#options.tunnelIdleTimeoutMs);
       const attempt = passage.take(answer);
       if (answer.headers !== undefined) {
-        await passage.session?.keep(attempt, answer.status, answer.headers);
-        this.#responses.sign(answer.headers, passage);
+        this.#responses.tell(answer.headers, passage, attempt?.backend);
+        await unlessAborted(passage.session?.keep(attempt, answer.status, answer.headers), request.signal);
       }
       passage.answer(answer.status);
       return answer;
@@ -113,7 +115,7 @@ class Forwarder {
     }
     const shown = this.#responses.show(response, passage, attempt?.backend);
     const kept = passage.session?.keep(attempt, shown.status, shown.headers);
-    if (kept !== undefined) await kept;
+    if (kept !== undefined) await unlessAborted(kept, passage.request.signal);
     passage.answer(shown.status);
     return shown;
   }

@@ -102,8 +102,9 @@ export class Passage {
     this.upload?.end();
     this.leave?.();
     this.leave = undefined;
-    this.#errorCode = errorCode ?? (this.request.signal?.aborted ? errorCodeOf(this.request.signal.reason) : undefined);
-    if (this.#log !== undefined) this.#tell(this.#log);
+    if (this.#log === undefined) return;
+    this.#errorCode = errorCode ?? abortCode(this.request.signal) ?? abortCode(this.#answered?.signal);
+    this.#tell(this.#log);
   }
 
   #tell(log: (record: AccessRecord) => void): void {
@@ -142,6 +143,11 @@ export class Passage {
   #elapsedMs(): number {
     return this.#clock.now() - this.#startedMs;
   }
+}
+
+/** Why it was ended by the client, or by a balancer that closes. */
+function abortCode(signal: AbortSignal | undefined): string | undefined {
+  return signal?.aborted === true ? errorCodeOf(signal.reason) : undefined;
 }
 
 /** Of a URL that may be malformed: without its query. */

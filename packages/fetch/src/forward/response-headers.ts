@@ -1,6 +1,6 @@
 import type { Backend } from "@fairlead/core";
 import type { Destination } from "../destination.ts";
-import { discard } from "../response.ts";
+import { discard, reasonPhrase, WITHOUT_BODY } from "../response.ts";
 import { HOP_BY_HOP, namedByConnection } from "./hop-by-hop.ts";
 import type { Passage } from "./passage.ts";
 import { publicLocation } from "./public-location.ts";
@@ -35,11 +35,16 @@ export class ResponseHeaders {
     const { headers } = shown;
     endHops(headers);
     if (!this.#keepsEncoding && shown.body !== null) endEncoding(headers);
+    this.tell(headers, passage, backend);
+    return shown;
+  }
+
+  /** What clients are told beside what is about the connection and the body. */
+  tell(headers: Headers, passage: Passage, backend: Backend | undefined): void {
     const to = passage.addressed?.to;
     if (to !== undefined) showPlaces(headers, passage.origin, to, backend);
     if (this.#via !== undefined) headers.append("via", `1.1 ${this.#via}`);
     this.sign(headers, passage);
-    return shown;
   }
 
   /** What every response has, whoever has made it. */
@@ -60,7 +65,9 @@ export function editable(response: Response): Response {
 }
 
 function copyOf({ status, statusText, headers, body }: Response): Response {
-  return new Response(body, { status, statusText, headers });
+  // Some platforms give a 204 a stream.
+  const shown = WITHOUT_BODY.has(status) ? null : body;
+  return new Response(shown, { status, statusText: reasonPhrase(statusText), headers });
 }
 
 /** Removes what was about the connection to the backend. */

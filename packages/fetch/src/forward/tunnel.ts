@@ -1,4 +1,4 @@
-import type { Attempt, AttemptResult, CallOptions, Report } from "@fairlead/core";
+import type { Attempt, AttemptResult, Report } from "@fairlead/core";
 import { callOptions } from "../call-policy.ts";
 import { judgeError, judgeStatus } from "../classify.ts";
 import type { Addressed } from "../outgoing.ts";
@@ -29,10 +29,8 @@ export function openTunnel<T extends TunnelAnswer>(
     return judgeStatus(status, headers?.get("retry-after"), to.balancer.clock);
   };
   const accepts = (answer: unknown): boolean => passage.knows(answer);
-  const options: CallOptions<T> = {
-    ...callOptions<T>({ ...said, hedge: false }, true, true, signal, judge, accepts, discard),
-    kind: "connection",
-  };
+  const ours = { kind: "connection", idempotent: true, oneShot: true, signal, judge, accepts, discard } as const;
+  const options = callOptions<T>({ ...said, hedge: false }, ours);
   return (to.match ?? to.balancer).call(
     (attempt) => passage.watch(attempt, (watched) => open(watched, destinationOf(watched, addressed, idleTimeoutMs))),
     options,

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Attempt } from "@fairlead/core";
 import type { TunnelAnswer, TunnelDestination } from "../forward/contract.ts";
-import { discard, present } from "../response.ts";
+import { discard, present, WITHOUT_BODY } from "../response.ts";
 import { httpUrl } from "../target.ts";
 import { Route } from "../undici/route.ts";
 import { tlsOptionsOf, warnOfTrust } from "../undici/tls.ts";
@@ -109,8 +109,7 @@ function protocolOf({ headers: { upgrade = "" } }: IncomingMessage, { headers }:
 
 function plainAnswer(answer: IncomingMessage, attempt: Attempt, { url }: TunnelDestination): PlainAnswer {
   const { statusCode: status = 0, statusMessage: statusText = "" } = answer;
-  // These can have no body, and `Response` refuses to be given one.
-  const body = [204, 205, 304].includes(status) ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
+  const body = WITHOUT_BODY.has(status) ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
   if (body === null) answer.resume();
   const plain = new Response(body, { status, statusText, headers: endToEndHeaders(answer) });
   const response = present(plain, url, false, attempt, attempt.balancer);

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Attempt, AttemptResult, Balancer, CallOptions, Report, RouteMatch } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RouteMatch } from "@fairlead/core";
 import { errors } from "undici";
 import { alreadyRead } from "../body.ts";
 import { type CallPolicy, callOptions } from "../call-policy.ts";
@@ -89,18 +89,15 @@ export class DispatchCall {
   }
 
   start(): void {
-    const options: CallOptions<DispatchAttempt> = {
-      ...callOptions<DispatchAttempt>(
-        this.#said,
-        this.repeatable,
-        this.#body !== undefined,
-        this.#abort.signal,
-        (result) => this.#judge(result),
-        (answer) => answer instanceof DispatchAttempt,
-        (unwanted) => unwanted.discard(),
-      ),
+    const options = callOptions<DispatchAttempt>(this.#said, {
       kind: upgrades(this.#options) ? "connection" : "request",
-    };
+      idempotent: this.repeatable,
+      oneShot: this.#body !== undefined,
+      signal: this.#abort.signal,
+      judge: (result) => this.#judge(result),
+      accepts: (answer) => answer instanceof DispatchAttempt,
+      discard: (unwanted) => unwanted.discard(),
+    });
     const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
     const answer =
       this.match === undefined

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Attempt } from "@fairlead/core";
+import { reasonPhrase, WITHOUT_BODY } from "../response.ts";
 import { Exchange } from "./exchange.ts";
 import { type Controller, type DispatchOptions, type Handler, toRaw } from "./handler.ts";
 import type { BackendPool } from "./pools.ts";
@@ -49,7 +50,11 @@ export class ForwardExchange extends Exchange {
     if (statusCode < 200) return;
     super.onResponseStart(controller, statusCode, headers, statusText);
     const body = this.#isEmpty(statusCode) ? null : this.#stream(controller);
-    const init = { status: statusCode, statusText, headers: pairsOf(controller.rawHeaders ?? headers) };
+    const init = {
+      status: statusCode,
+      statusText: reasonPhrase(statusText),
+      headers: pairsOf(controller.rawHeaders ?? headers),
+    };
     this.#resolve?.(new Response(body, init));
     this.#resolve = undefined;
     this.#reject = undefined;
@@ -94,9 +99,8 @@ export class ForwardExchange extends Exchange {
     this.#resting = undefined;
   }
 
-  /** Fetch standard §2.2.3, null body status. */
   #isEmpty(status: number): boolean {
-    return this.#method === "HEAD" || status === 204 || status === 205 || status === 304;
+    return this.#method === "HEAD" || WITHOUT_BODY.has(status);
   }
 
   #stream(controller: Controller): ReadableStream<Uint8Array> {

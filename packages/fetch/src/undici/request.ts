@@ -122,15 +122,14 @@ class RequestClient {
     const propagate = said?.propagate === true;
     const run = (attempt: Attempt): Promise<Data> =>
       this.#attempt(attempt, path, method, options, propagate, oneShot, limit);
-    const callIs = callOptions<Data>(
-      said,
-      oneShot === undefined && this.#policy.isIdempotent(said, method, key),
-      oneShot !== undefined,
-      emitter === undefined ? signalOf(own) : emitter.signal,
-      oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
-      isData,
+    const callIs = callOptions<Data>(said, {
+      idempotent: oneShot === undefined && this.#policy.isIdempotent(said, method, key),
+      oneShot: oneShot !== undefined,
+      signal: emitter === undefined ? signalOf(own) : emitter.signal,
+      judge: oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
+      accepts: isData,
       discard,
-    );
+    });
     const answer =
       match === undefined
         ? balancer.call(run, callIs)

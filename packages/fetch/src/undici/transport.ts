@@ -18,8 +18,8 @@ export interface UndiciTransportOptions {
 }
 
 /**
- * The transport of `createFetch` for Node: the platform's `fetch` over connections of our own. URLs, redirects and
- * cookies stay logical natively, it is known for sure whether a request was sent, and no body is wrapped.
+ * The transport of `createFetch` for Node: the platform's `fetch` over connections of our own. URLs and cookies stay
+ * logical natively, it is known for sure whether a request was sent, and no body is wrapped.
  *
  * @throws FairleadError `FAIRLEAD_ERR_CONFIG` in Bun and Deno, unless it is given a `fetch` that takes a dispatcher
  */
@@ -65,19 +65,17 @@ class Channel {
     this.#exchange?.abort(reason);
   }
 
-  /** Called by `fetch` once, and again for each redirect that it follows. */
+  /** Called by `fetch`, which follows no redirects here. One that was given may have requests of its own to make. */
   dispatch(options: DispatchOptions, handler: Handler | LegacyHandler): boolean {
     const inner = normalise(handler);
-    const { origin, path, match } = this.#destination;
+    const { origin, path } = this.#destination;
     if (String(options.origin) !== origin) return getGlobalDispatcher().dispatch(options, inner);
     const { backend, balancer, remainingMs } = this.#attempt;
     const { route, pool } = this.#pools.of(backend);
     const exchange = new LogicalExchange(this.#attempt, inner, route, this.#destination);
     if (this.#aborted) exchange.abort(this.#reason);
     this.#exchange = exchange;
-    // Where a router has chosen the path, redirects are not followed in here.
-    const sentPath = match === undefined ? options.path : path;
     const { bodyIdleTimeoutMs } = balancer.settings;
-    return pool.dispatch(route.address({ ...options }, sentPath, bodyIdleTimeoutMs, remainingMs), exchange);
+    return pool.dispatch(route.address({ ...options }, path, bodyIdleTimeoutMs, remainingMs), exchange);
   }
 }

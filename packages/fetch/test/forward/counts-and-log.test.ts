@@ -120,6 +120,18 @@ describe("the log", () => {
     expect(record?.totalMs).toBeGreaterThanOrEqual(record?.headersMs ?? 0);
   });
 
+  test.each(transports)("says that an answer broke off because its balancer has closed, by %s", async (_name, make) => {
+    const server = await httpServer((_request, response) => void response.write("begun"));
+    const balancer = balancerOver([server.url]);
+    const records: AccessRecord[] = [];
+    const send = forwarding(balancer, { fetch: make(), accessLog: (record) => records.push(record) });
+    const body = (await send("/")).text();
+    body.catch(() => {});
+    await balancer.close({ drainMs: 0 });
+    await expect(body).rejects.toThrow();
+    await vi.waitFor(() => expect(records).toMatchObject([{ status: 200, errorCode: "FAIRLEAD_ERR_CLOSED" }]));
+  });
+
   test("has the requests that are refused as well", async () => {
     const records = await logged({ maxHeaderBytes: 100 }, async (send) => {
       await send("/elsewhere");

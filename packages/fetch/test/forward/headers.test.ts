@@ -5,7 +5,7 @@ import { type ForwardOptions, type Transport } from "../../src/index.ts";
 import { forwardTransport } from "../../src/undici/index.ts";
 import { balancerOver, counters, idle } from "../support/balancers.ts";
 import { CLIENT, forwarding, shopRouter, transports } from "../support/forwarding.ts";
-import { httpServer, type Received } from "../support/servers.ts";
+import { httpServer, type Received, rawServer } from "../support/servers.ts";
 
 async function received(response: Response): Promise<Received> {
   return (await response.json()) as Received;
@@ -104,6 +104,15 @@ describe.each(transports)("by %s", (transport, make) => {
     expect([response.status, response.statusText, await response.text()]).toEqual([418, "Teapot", "short and stout"]);
     expect(response.headers.getSetCookie()).toEqual(["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2"]);
     expect(response.headers.get("etag")).toBe('"x"');
+  });
+
+  test("a status text that no Response can have is left out, and the rest comes through", async () => {
+    const head = "HTTP/1.1 200 Größe €\r\ncontent-length: 2\r\n\r\nok";
+    const server = await rawServer((socket) => void socket.write(head));
+    const balancer = balancerOver([server.url]);
+    const response = await forwarding(balancer, options())("/");
+    expect([response.status, response.statusText, await response.text()]).toEqual([200, "", "ok"]);
+    await idle(balancer);
   });
 
   test("an encoded body and the headers that describe it belong together", async () => {

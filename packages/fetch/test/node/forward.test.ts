@@ -206,6 +206,19 @@ test.each([
   await vi.waitFor(() => expect(sockets.size).toBe(0));
 });
 
+test("shows the places in an answer to an upgrade as in any other", async () => {
+  const backend = await httpServer((request, response) => {
+    response.writeHead(302, { location: `http://${request.headers.host}/login` }).end();
+  });
+  const { port, balancer } = await gateway([backend.url], { via: "edge" });
+  const client = new RawClient(port);
+  client.write("GET /chat HTTP/1.1", "Host: shop.example", "Connection: Upgrade", "Upgrade: websocket", "", "");
+  await client.closed;
+  expect(client.text).toMatch(/^HTTP\/1\.1 302 [^]*\r\nlocation: http:\/\/shop\.example\/login\r\n/);
+  expect(client.text).toMatch(/\r\nvia: 1\.1 edge\r\n/);
+  await idle(balancer);
+});
+
 test("refuses an upgrade to more protocols than one", async () => {
   const { port } = await gateway([await deadPort()]);
   const client = new RawClient(port);
