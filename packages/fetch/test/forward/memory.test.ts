@@ -18,7 +18,7 @@ const collectGarbage = runInNewContext("gc") as () => void;
 
 const MB = 2 ** 20;
 const BODY = 256 * MB;
-const WARM_UP = 16 * MB;
+const WARM_UP = 64 * MB;
 const CHUNK = new Uint8Array(64 * 1024);
 
 const closing: (() => void)[] = [];
