@@ -273,6 +273,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   abandon(): void {
+    this.#giveBack();
     this.dropAll();
     this.host.upstream.calls.delete(this);
   }
