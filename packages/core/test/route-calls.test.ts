@@ -221,8 +221,7 @@ test("calls that wait for their turn on a balancer outlast another one of the ro
   const names = ["a", "b", "a", "b"];
   const rate = rateLimit({ perSecond: 10, burst: 1, delay: true });
   const { call } = along({ to: shares, splitBy: () => undefined, limits: { rate } });
-  const run = async (attempt: Attempt): Promise<string> => attempt.balancer.name;
-  const calls = names.map(() => watch(call(run)));
+  const calls = names.map(() => watch(call(async ({ balancer }) => balancer.name)));
   await settle();
   await a.close();
   await settle();

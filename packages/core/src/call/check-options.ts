@@ -21,6 +21,8 @@ const KEYS: readonly (keyof CallOptions<unknown>)[] = [
   "retry",
 ];
 
+const NOTHING_SAID: CallOptions<unknown> = {};
+
 /**
  * Checks what an adapter's user may say of a call, for adapters that take it beside options of their own (`also`), which
  * `checkMore` checks.
@@ -46,7 +48,7 @@ export function checkCallOptions(
   check.optional("pinned", input["pinned"], expected.anyText);
   check.optional("pinPolicy", input["pinPolicy"], expected.oneOf(["redistribute", "wait", "fail"]));
   check.optional("fallbackKey", input["fallbackKey"], expected.anyText);
-  switchable(check, input, {} as CallOptions<unknown>, CALL_SWITCHES);
+  switchable(check, input, NOTHING_SAID, CALL_SWITCHES);
   checkRetry(check, input["retry"]);
   checkMore?.(check, input);
   check.throwIfAny(where);

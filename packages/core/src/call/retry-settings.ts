@@ -86,6 +86,7 @@ export const DEFAULT_RETRY: RetrySettings = {
   shouldRetry: undefined,
 };
 
+const NOTHING_SAID: RetryOptions = {};
 const KEYS = Object.keys(DEFAULT_RETRY);
 
 /** For the options of one call. */
@@ -99,7 +100,7 @@ export function resolveRetry(
   base: RetrySettings | undefined,
 ): RetrySettings | undefined {
   return group(check, "retry", value, base, KEYS, (input) => {
-    const given = fillIn(check, "retry", input, {} as RetryOptions, {
+    const given = fillIn(check, "retry", input, NOTHING_SAID, {
       limit: expected.integer({ min: 0, max: 100 }),
       statusCodes,
       afterStatusCodes: statusCodes,

@@ -35,6 +35,7 @@ const WANTED = /* @__PURE__ */ (() => ({
   state: expected.oneOf(["enabled", "degraded", "draining", "disabled"]),
 }))();
 export const SPEC_KEYS: readonly string[] = /* @__PURE__ */ (() => ["url", ...Object.keys(WANTED), "tls"])();
+const NOTHING_SAID: Partial<BackendSpec> = {};
 const WANTED_TLS = {
   ca: expected.textOrTexts,
   cert: expected.secretText,
@@ -42,6 +43,7 @@ const WANTED_TLS = {
   serverName: expected.text,
   rejectUnauthorized: expected.boolean,
 };
+const NO_TLS: TlsOptions = {};
 
 /**
  * Checks a whole set; problems go to `check`, and what is wrong is left out of the result. Entries that `cache` knows as
@@ -121,7 +123,7 @@ function resolveSpec(check: OptionCheck, path: string, value: unknown): Resolved
   const input = typeof value === "string" ? { url: value } : check.record(path, value, SPEC_KEYS);
   if (input === undefined) return undefined;
   const url = resolveUrl(check, typeof value === "string" ? path : `${path}.url`, input["url"]);
-  const spec = fillIn(check, path, input, {} as Partial<BackendSpec>, WANTED);
+  const spec = fillIn(check, path, input, NOTHING_SAID, WANTED);
   const tls = resolveTls(check, `${path}.tls`, input["tls"]);
   if (check.count > before || url === undefined) return undefined;
   return Object.freeze({
@@ -151,7 +153,7 @@ function carriesMore({ username, password, search, hash }: URL): boolean {
 
 function resolveTls(check: OptionCheck, path: string, value: unknown): TlsOptions | undefined {
   const input = value === undefined ? undefined : check.record(path, value, Object.keys(WANTED_TLS));
-  return input && fillIn(check, path, input, {} as TlsOptions, WANTED_TLS);
+  return input && fillIn(check, path, input, NO_TLS, WANTED_TLS);
 }
 
 function withoutTrailingSlash(url: URL): string {

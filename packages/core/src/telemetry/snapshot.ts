@@ -135,7 +135,7 @@ export interface BalancerSnapshot {
 }
 
 function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
-  const { counters, lastCheck } = member;
+  const { counters } = member;
   const { latency, ...counts } = counters;
   const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
   return {
@@ -159,6 +159,17 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     ewmaMs: round(member.latency.read(nowMs)),
     ejectedUntilAt: member.ejection.untilMs === undefined ? null : toWall(member.ejection.untilMs),
     pausedUntilAt: nowMs < member.pausedUntilMs ? toWall(member.pausedUntilMs) : null,
+    ...lastCheckOf(member, toWall),
+  };
+}
+
+type LastCheck = Pick<
+  BackendSnapshot,
+  "lastCheckAt" | "lastCheckMs" | "lastCheckPassed" | "lastCheckReason" | "certificateExpiresAt"
+>;
+
+function lastCheckOf({ lastCheck }: Member, toWall: (ms: number) => number): LastCheck {
+  return {
     lastCheckAt: lastCheck === undefined ? null : toWall(lastCheck.endedAtMs),
     lastCheckMs: lastCheck === undefined ? null : round(lastCheck.endedAtMs - lastCheck.startedAtMs),
     lastCheckPassed: lastCheck?.passed ?? null,

@@ -73,7 +73,8 @@ export type GivenDetection = Partial<Omit<OutlierDetectionSettings, "enforcing">
 
 /** Those of the options that are given, checked. */
 export function checkDetection(check: OptionCheck, input: Record<string, unknown>): GivenDetection {
-  const given = fillIn(check, "", input, {} as GivenDetection, {
+  const none: GivenDetection = {};
+  const given = fillIn(check, "", input, none, {
     consecutiveGatewayFailures: inRow,
     consecutiveLocalOriginFailures: inRow,
     splitLocalOriginErrors: expected.boolean,
@@ -114,7 +115,8 @@ function checkDetectors(check: OptionCheck, value: unknown): readonly Detector[]
 
 function checkEnforcing(check: OptionCheck, value: unknown): Partial<OutlierDetectionSettings["enforcing"]> {
   const input = check.record("enforcing", value, CONSECUTIVE_KINDS) ?? {};
-  return fillIn(check, "enforcing", input, {} as Partial<OutlierDetectionSettings["enforcing"]>, {
+  const none: Partial<OutlierDetectionSettings["enforcing"]> = {};
+  return fillIn(check, "enforcing", input, none, {
     consecutiveFailures: percent,
     consecutiveGatewayFailures: percent,
     consecutiveLocalOriginFailures: percent,
