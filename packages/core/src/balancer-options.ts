@@ -3,6 +3,7 @@ import type { BalancerOptions } from "./contract.ts";
 import type { Discovery } from "./discovery.ts";
 import type { BreakerProvider } from "./gate/breaker.ts";
 import { type ResolvedSpec, resolveSpecs } from "./membership/spec.ts";
+import { fillIn } from "./option-group.ts";
 import { expected, OptionCheck } from "./options.ts";
 import type { Random } from "./random.ts";
 import {
@@ -20,11 +21,13 @@ export interface ResolvedBalancerOptions {
   readonly name: string;
   readonly origin: string;
   readonly source: readonly ResolvedSpec[] | Discovery;
-  readonly breaker: BreakerProvider | undefined;
-  readonly clock: Clock | undefined;
-  readonly random: Random | undefined;
+  readonly breaker?: BreakerProvider | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
   readonly settings: Settings;
 }
+
+const NONE: Pick<BalancerOptions, "breaker" | "clock" | "random"> = {};
 
 /**
  * Checks everything at once.
@@ -40,21 +43,11 @@ export function resolveBalancerOptions(options: BalancerOptions): ResolvedBalanc
     name,
     origin: resolveOrigin(check, name, input["origin"]),
     source: source ?? [],
-    breaker: check.optional(
-      "breaker",
-      input["breaker"],
-      expected.having<BreakerProvider>("create", "a breaker provider"),
-    ),
-    clock: check.optional(
-      "clock",
-      input["clock"],
-      expected.having<Clock>("schedule", "a clock, such as systemClock()"),
-    ),
-    random: check.optional(
-      "random",
-      input["random"],
-      expected.having<Random>("next", "a generator, such as createRandom(seed)"),
-    ),
+    ...fillIn(check, "", input, NONE, {
+      breaker: expected.having<BreakerProvider>("create", "a breaker provider"),
+      clock: expected.having<Clock>("schedule", "a clock, such as systemClock()"),
+      random: expected.having<Random>("next", "a generator, such as createRandom(seed)"),
+    }),
     settings: {
       ...resolveCallSettings(check, input, defaultCallSettings()),
       ...resolveSharedSettings(check, input, DEFAULT_SHARED_SETTINGS),

@@ -15,32 +15,34 @@ export function group<T>(
   return input === undefined ? base : fill(input);
 }
 
-/** An imported value with that method, or `false` for none. */
-export function switchable<T>(
+/** Imported values, each with a method and an example; `false` for none. What is left out is as in `base`. */
+export function switchable<T extends object, K extends keyof T & string>(
   check: OptionCheck,
-  path: string,
-  value: unknown,
-  method: string,
-  example: string,
-  base: T | undefined,
-): T | undefined {
-  if (value === undefined) return base;
-  if (value === false) return undefined;
-  return check.required(path, value, expected.having<T>(method, `false, or a value such as ${example}`)) ?? base;
+  input: Record<string, unknown>,
+  base: T,
+  wanted: Readonly<Record<K, readonly [method: string, example: string]>>,
+): Pick<T, K> {
+  const filled: Partial<T> = {};
+  for (const [key, [method, example]] of Object.entries<readonly [string, string]>(wanted) as [K, [string, string]][]) {
+    const value = input[key];
+    const wants = expected.having<T[K]>(method, `false, or a value such as ${example}`);
+    filled[key] = value === false ? undefined : (check.optional(key, value, wants) ?? base[key]);
+  }
+  return filled as Pick<T, K>;
 }
 
-/** The record `base` with those of `wanted` that are given in `input`, checked. */
-export function fillIn<T extends object>(
+/** Those of `wanted` as `input` gives them, checked; what it leaves out is as in `base`. */
+export function fillIn<T extends object, K extends keyof T & string>(
   check: OptionCheck,
   path: string,
   input: Record<string, unknown>,
   base: T,
-  wanted: { readonly [Key in keyof T]?: Expected<T[Key]> },
-): T {
-  const given: Record<string, unknown> = {};
-  for (const [key, expects] of Object.entries<Expected<unknown> | undefined>(wanted)) {
-    const value = expects && check.optional(path === "" ? key : `${path}.${key}`, input[key], expects);
-    if (value !== undefined) given[key] = value;
+  wanted: { readonly [Key in K]: Expected<T[Key]> },
+): Pick<T, K> {
+  const filled: Partial<T> = {};
+  for (const key of Object.keys(wanted) as K[]) {
+    const value = check.optional(path === "" ? key : `${path}.${key}`, input[key], wanted[key]) ?? base[key];
+    if (value !== undefined) filled[key] = value;
   }
-  return { ...base, ...given };
+  return filled as Pick<T, K>;
 }

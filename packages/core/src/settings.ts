@@ -10,7 +10,7 @@ import type { HealthCheck } from "./health/check/health-check.ts";
 import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
 import { DEFAULT_SLOW_START, resolveSlowStart, type SlowStartSettings } from "./health/slow-start-settings.ts";
 import { DEFAULT_MEMBERSHIP, type MembershipSettings, resolveMembership } from "./membership/membership-settings.ts";
-import { switchable } from "./option-group.ts";
+import { fillIn, switchable } from "./option-group.ts";
 import { expected, type OptionCheck } from "./options.ts";
 import { peakEwma } from "./strategy/peak-ewma.ts";
 import type { Strategy } from "./strategy/strategy.ts";
@@ -44,6 +44,12 @@ export interface SharedSettings extends TopologySettings {
   /** `undefined`: off. */
   readonly limits: LimitSettings | undefined;
 }
+
+/** What makes hedges and fallbacks, with an example. */
+export const CALL_SWITCHES = {
+  hedge: ["of", "hedging({ percentile: 95 })"],
+  fallback: ["answer", "fallbackTo(balancer)"],
+} as const;
 
 /** Every option with its default filled in. */
 export interface Settings extends CallSettings, SharedSettings {}
@@ -112,23 +118,16 @@ export function resolveCallSettings(
   base: CallSettings,
 ): CallSettings {
   return {
-    strategy:
-      check.optional(
-        "strategy",
-        input["strategy"],
-        expected.having<Strategy>("build", "a strategy, such as peakEwma()"),
-      ) ?? base.strategy,
+    ...fillIn(check, "", input, base, {
+      strategy: expected.having<Strategy>("build", "a strategy, such as peakEwma()"),
+      connectTimeoutMs: expected.durationOrOff,
+      attemptTimeoutMs: expected.durationOrOff,
+      deadlineMs: expected.durationOrOff,
+      bodyIdleTimeoutMs: expected.durationOrOff,
+      classify: CLASSIFIER,
+    }),
     retry: resolveRetry(check, input["retry"], base.retry),
-    connectTimeoutMs:
-      check.optional("connectTimeoutMs", input["connectTimeoutMs"], expected.durationOrOff) ?? base.connectTimeoutMs,
-    attemptTimeoutMs:
-      check.optional("attemptTimeoutMs", input["attemptTimeoutMs"], expected.durationOrOff) ?? base.attemptTimeoutMs,
-    deadlineMs: check.optional("deadlineMs", input["deadlineMs"], expected.durationOrOff) ?? base.deadlineMs,
-    bodyIdleTimeoutMs:
-      check.optional("bodyIdleTimeoutMs", input["bodyIdleTimeoutMs"], expected.durationOrOff) ?? base.bodyIdleTimeoutMs,
-    classify: check.optional("classify", input["classify"], CLASSIFIER) ?? base.classify,
-    hedge: switchable(check, "hedge", input["hedge"], "of", "hedging({ percentile: 95 })", base.hedge),
-    fallback: switchable(check, "fallback", input["fallback"], "answer", "fallbackTo(balancer)", base.fallback),
+    ...switchable(check, input, base, CALL_SWITCHES),
   };
 }
 
@@ -139,21 +138,13 @@ export function resolveSharedSettings(
   base: SharedSettings,
 ): SharedSettings {
   return {
+    ...fillIn(check, "", input, base, { pauseLimitMs: expected.number({ min: 0 }) }),
     ...resolveTopology(check, input, base),
-    healthCheck: switchable(
-      check,
-      "healthCheck",
-      input["healthCheck"],
-      "start",
-      "httpCheck({ path })",
-      base.healthCheck,
-    ),
+    ...switchable(check, input, base, { healthCheck: ["start", "httpCheck({ path })"] }),
     ejection: resolveEjection(check, input["ejection"], base.ejection),
     slowStart: resolveSlowStart(check, input["slowStart"], base.slowStart),
     retryBudget: resolveBudget(check, "retryBudget", input["retryBudget"], base.retryBudget, 0.2),
     requeueBudget: resolveBudget(check, "requeueBudget", input["requeueBudget"], base.requeueBudget, 1),
-    pauseLimitMs:
-      check.optional("pauseLimitMs", input["pauseLimitMs"], expected.number({ min: 0 })) ?? base.pauseLimitMs,
     queue: resolveQueue(check, input["queue"], base.queue),
     membership: resolveMembership(check, input["membership"], base.membership),
     limits: resolveLimits(check, input["limits"], base.limits),

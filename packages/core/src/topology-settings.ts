@@ -1,4 +1,4 @@
-import { switchable } from "./option-group.ts";
+import { fillIn, switchable } from "./option-group.ts";
 import { expected, type OptionCheck } from "./options.ts";
 import type { LabelSubsets } from "./view/label-subsets.ts";
 import type { PriorityRules } from "./view/priorities.ts";
@@ -40,23 +40,18 @@ export function resolveTopology(
   input: Record<string, unknown>,
   base: TopologySettings,
 ): TopologySettings {
-  const read = <T>(key: string, wanted: Parameters<typeof check.optional<T>>[2], before: T): T =>
-    check.optional(key, input[key], wanted) ?? before;
   return {
-    overprovisioning: read("overprovisioning", expected.number({ min: 1, max: 100 }), base.overprovisioning),
-    panicThreshold: read("panicThreshold", expected.number({ min: 0, max: 100 }), base.panicThreshold),
-    panicMode: read("panicMode", expected.oneOf(["fail-open", "fail-closed"]), base.panicMode),
+    ...fillIn(check, "", input, base, {
+      overprovisioning: expected.number({ min: 1, max: 100 }),
+      panicThreshold: expected.number({ min: 0, max: 100 }),
+      panicMode: expected.oneOf(["fail-open", "fail-closed"]),
+    }),
     failbackMs: resolveFailback(check, input["failback"], base.failbackMs),
-    zones: switchable(check, "zones", input["zones"], "shares", "zoneAware({ zone })", base.zones),
-    subsets: switchable(check, "subsets", input["subsets"], "keyOf", "labelSubsets({ keys })", base.subsets),
-    subsetting: switchable(
-      check,
-      "subsetting",
-      input["subsetting"],
-      "choose",
-      "randomSubset({ size })",
-      base.subsetting,
-    ),
+    ...switchable(check, input, base, {
+      zones: ["shares", "zoneAware({ zone })"],
+      subsets: ["keyOf", "labelSubsets({ keys })"],
+      subsetting: ["choose", "randomSubset({ size })"],
+    }),
   };
 }
 

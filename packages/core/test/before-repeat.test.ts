@@ -53,6 +53,15 @@ test("its error ends the call, which counts as the caller's doing", async () => 
   expect(balancer.snapshot().calls).toMatchObject({ retries: 0, failed: 0, ignored: 1 });
 });
 
+test("one that throws at once is no different", async () => {
+  const error = new Error("mine");
+  const { balancer, clock, call, discarded } = arrange(() => {
+    throw error;
+  });
+  await clock.advance(25);
+  expect([call.error, discarded, held(balancer), clock.pending]).toEqual([error, [bad], 0, 0]);
+});
+
 test("without an answer by the deadline, what was last stands; a later one changes nothing", async () => {
   const answer = deferred<boolean>();
   const { balancer, clock, call, visits } = arrange(() => answer.promise, { deadlineMs: 1_000 });

@@ -4,11 +4,13 @@ import {
   type Balancer,
   type BalancerOptions,
   type Clock,
+  concurrencyBudget,
   createBalancer,
   rateLimit,
   type Timer,
 } from "../src/index.ts";
 import { type VirtualClock, virtualClock } from "../src/testing/index.ts";
+import { watch } from "./support/world.ts";
 
 /** Timers as in workerd: each belongs to the request that made it, runs in its name, and is gone with it. */
 class Requests {
@@ -183,4 +185,32 @@ test("a body of which nobody says anything is left alone", async () => {
   await orders.call(async (attempt) => void attempt.hold());
   await requests.time.advance(60_000);
   expect(call(requests, orders, "a").ranIn).toBeUndefined();
+});
+
+test("so does what a request has paid for a repeat that it has not lived to see", async () => {
+  const requests = new Requests();
+  const orders = open(requests, {
+    ejection: false,
+    retry: { delayMs: 100, jitter: false },
+    retryBudget: concurrencyBudget({ ratio: 0, minConcurrency: 1 }),
+    deadlineMs: 1_000,
+  });
+  let attempts = 0;
+  const fail = (): Promise<never> => {
+    attempts++;
+    return Promise.reject(Object.assign(new Error("reset"), { code: "ECONNRESET" }));
+  };
+  const start = (): Promise<unknown> =>
+    orders.call(fail, { idempotent: true, retry: { limit: 1 } }).catch(() => "failed");
+  // What its promises do is done in its name, too.
+  requests.current = "gone";
+  watch(start());
+  await requests.time.advance(50);
+  requests.end("gone");
+  requests.current = "next";
+  await requests.time.advance(10_000);
+  expect(attempts).toBe(1);
+  const next = watch(start());
+  await requests.time.advance(200);
+  expect([next.value, attempts]).toEqual(["failed", 3]);
 });

@@ -116,6 +116,30 @@ describe("a route that limits what is under way", () => {
     await close(balancer, other);
   });
 
+  test("has a place back once, though an attempt that lost goes on after the answer", async () => {
+    const { balancer, clock } = world(2);
+    const { router, call } = along({ to: balancer, limits: { maxConcurrent: 1 } });
+    const gate = deferred();
+    let release = nothing;
+    const run = async (attempt: Attempt): Promise<string> => {
+      if (attempt.number === 1) await gate.promise;
+      release = attempt.hold();
+      return attempt.backend.id;
+    };
+    const answer = watch(call(run, { idempotent: true, attemptTimeoutMs: 100, retry: { delayMs: 0 } }));
+    await clock.advance(100);
+    expect(answer.value).toBe("b");
+    release();
+    expect(snapshotOf(router).underWay).toBe(0);
+    // It has timed out, and does not know that nobody wants what it has to say.
+    gate.resolve();
+    await settle();
+    expect(snapshotOf(router).underWay).toBe(0);
+    release();
+    expect([snapshotOf(router).underWay, held(balancer)]).toEqual([0, 0]);
+    await balancer.close();
+  });
+
   test("gives places of failed, aborted and refused calls back", async () => {
     const { balancer } = world(1);
     const { router, call } = along({ to: balancer, limits: { maxConcurrent: 1 } });
@@ -185,6 +209,29 @@ describe("a route that limits how fast calls come", () => {
     expect(closed.error).toMatchObject({ code: "FAIRLEAD_ERR_CLOSED" });
     expect(clock.pending).toBe(0);
   });
+});
+
+test("calls that wait for their turn on a balancer outlast another one of the route", async () => {
+  const { balancer: a, clock } = world(1, { name: "a" });
+  const { balancer: b } = world(1, { name: "b", clock });
+  const shares = [
+    { to: a, percent: 50 },
+    { to: b, percent: 50 },
+  ];
+  const names = ["a", "b", "a", "b"];
+  const rate = rateLimit({ perSecond: 10, burst: 1, delay: true });
+  const { call } = along({ to: shares, splitBy: () => undefined, limits: { rate } });
+  const calls = names.map(() => watch(call(async ({ balancer }) => balancer.name)));
+  await settle();
+  await a.close();
+  await settle();
+  await clock.advance(300);
+  expect(calls.filter(({ value }) => value === "b")).toHaveLength(2);
+  const errors = calls.flatMap(({ error }) => error ?? []);
+  expect(errors.map(String)).toContain("FairleadError: a: the balancer is closed");
+  expect(new Set(errors.map(String)).size).toBe(1);
+  await b.close();
+  expect(clock.pending).toBe(0);
 });
 
 /** A route whose calls are all mirrored. */

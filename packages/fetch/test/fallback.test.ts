@@ -1,10 +1,11 @@
 // Rivals and fallbacks over the wire, through every client.
-import { fallbackTo, fallbackWith, hedging } from "@fairlead/core";
+import { type AttemptResult, fallbackTo, fallbackWith, hedging } from "@fairlead/core";
 import { describe, expect, test, vi } from "vitest";
 import { createFetch, lastGoodResponse } from "../src/index.ts";
+import { BalancedDispatcher } from "../src/undici/index.ts";
 import { balancerOver, counters, idle } from "./support/balancers.ts";
 import { clients } from "./support/clients.ts";
-import { httpServer } from "./support/servers.ts";
+import { deadPort, httpServer } from "./support/servers.ts";
 
 describe.each(clients)("through $name", (client) => {
   test("a backend that takes long gets a rival; the loser's request is ended, and no place stays taken", async () => {
@@ -34,6 +35,17 @@ describe.each(clients)("through $name", (client) => {
     expect(balancer.snapshot().calls).toMatchObject({ fallbacks: 1, failed: 0 });
   });
 
+  test("another balancer that takes over has its own say on the answers of its backends", async () => {
+    const odd = await httpServer((_request, response) => void response.writeHead(299).end("odd"));
+    const good = await httpServer((_request, response) => void response.end("good"));
+    const away = balancerOver([odd.url, good.url], { classify: (result) => (is299(result) ? "unreached" : undefined) });
+    const balancer = balancerOver([await deadPort()], { fallback: fallbackTo(away), retry: false });
+    const answer = await client.connect(balancer)("/");
+    expect([answer.status, await answer.text()]).toEqual([200, "good"]);
+    await idle(away);
+    expect(away.snapshot().calls).toMatchObject({ requeues: 1, succeeded: 1 });
+  });
+
   test("a fallback's answer that the client can't return is none", async () => {
     const bad = await httpServer((_request, response) => void response.writeHead(503).end("bad"));
     const balancer = balancerOver([bad.url], { fallback: fallbackWith(() => "a text"), retry: false });
@@ -45,6 +57,22 @@ describe.each(clients)("through $name", (client) => {
     await idle(balancer);
   });
 });
+
+test("a body through a dispatcher may pause for as long as the balancer says that has answered", async () => {
+  const slow = await httpServer((_request, response) => void response.write("some"));
+  const away = balancerOver([slow.url], { bodyIdleTimeoutMs: 50 });
+  const balancer = balancerOver([await deadPort()], { fallback: fallbackTo(away), retry: false });
+  const dispatcher = new BalancedDispatcher(balancer);
+  const { body } = await dispatcher.request({ origin: "http://orders", path: "/", method: "GET" });
+  await expect(body.text()).rejects.toThrow("Body Timeout Error");
+  await idle(away);
+  expect(counters(away, 0)).toMatchObject({ streamFailures: 1 });
+});
+
+function is299({ value }: AttemptResult): boolean {
+  const { status, statusCode } = (value ?? {}) as { readonly status?: number; readonly statusCode?: number };
+  return (status ?? statusCode) === 299;
+}
 
 /** A backend that works until it is told to fail. */
 async function arrange(options = {}) {

@@ -1,4 +1,4 @@
-import { group } from "../option-group.ts";
+import { fillIn, group } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
 import type { BudgetProvider } from "./budget.ts";
 
@@ -44,10 +44,11 @@ export function resolveShare(
   value: unknown,
   from: ShareSettings,
 ): ShareSettings | undefined {
-  return group(check, path, value, from, ["ratio", "minPerSecond", "burst"], (input) => ({
-    ratio: check.optional(`${path}.ratio`, input["ratio"], expected.number({ min: 0 })) ?? from.ratio,
-    minPerSecond:
-      check.optional(`${path}.minPerSecond`, input["minPerSecond"], expected.number({ min: 0 })) ?? from.minPerSecond,
-    burst: check.optional(`${path}.burst`, input["burst"], expected.integer({ min: 0 })) ?? from.burst,
-  }));
+  return group(check, path, value, from, ["ratio", "minPerSecond", "burst"], (input) =>
+    fillIn(check, path, input, from, {
+      ratio: expected.number({ min: 0 }),
+      minPerSecond: expected.number({ min: 0 }),
+      burst: expected.integer({ min: 0 }),
+    }),
+  );
 }

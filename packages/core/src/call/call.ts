@@ -141,7 +141,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   #askAndRepeat(last: Last<T>, repeat: Repeat): void {
     const { beforeRepeat } = this.options;
     if (beforeRepeat === undefined) return this.#again(last, repeat);
-    this.#endWait = awaitConsent(beforeRepeat(failedAttempt(last)), this.host.clock, this.deadlineAtMs, (consent) => {
+    const ask = (): Promise<boolean> => beforeRepeat(failedAttempt(last));
+    this.#endWait = awaitConsent(ask, this.host.clock, this.deadlineAtMs, (consent) => {
       this.#endWait = undefined;
       if (consent.failed) {
         this.host.counters.ignored++;
@@ -272,6 +273,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   abandon(): void {
+    this.#giveBack();
     this.dropAll();
     this.host.upstream.calls.delete(this);
   }

@@ -1,5 +1,6 @@
 import { switchable } from "../option-group.ts";
 import { expected, OptionCheck } from "../options.ts";
+import { CALL_SWITCHES } from "../settings.ts";
 import type { CallOptions } from "./attempt.ts";
 import { CLASSIFIER } from "./classifier.ts";
 import { checkRetry } from "./retry-settings.ts";
@@ -19,6 +20,8 @@ const KEYS: readonly (keyof CallOptions<unknown>)[] = [
   "pinPolicy",
   "retry",
 ];
+
+const NOTHING_SAID: CallOptions<unknown> = {};
 
 /**
  * Checks what an adapter's user may say of a call, for adapters that take it beside options of their own (`also`), which
@@ -45,8 +48,7 @@ export function checkCallOptions(
   check.optional("pinned", input["pinned"], expected.anyText);
   check.optional("pinPolicy", input["pinPolicy"], expected.oneOf(["redistribute", "wait", "fail"]));
   check.optional("fallbackKey", input["fallbackKey"], expected.anyText);
-  switchable(check, "fallback", input["fallback"], "answer", "fallbackTo(balancer)", undefined);
-  switchable(check, "hedge", input["hedge"], "of", "hedging({ percentile: 95 })", undefined);
+  switchable(check, input, NOTHING_SAID, CALL_SWITCHES);
   checkRetry(check, input["retry"]);
   checkMore?.(check, input);
   check.throwIfAny(where);

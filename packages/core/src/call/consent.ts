@@ -5,9 +5,12 @@ export type Consent =
   | { readonly failed: false; readonly given: boolean }
   | { readonly failed: true; readonly error: unknown };
 
-/** Waits for an answer; none until `limitAtMs` is a no. Returns how to stop waiting: the answer then comes too late. */
+/**
+ * Asks, and waits for the answer; none until `limitAtMs` is a no. Returns how to stop waiting: the answer then comes too
+ * late.
+ */
 export function awaitConsent(
-  answer: Promise<boolean>,
+  ask: () => Promise<boolean>,
   clock: Clock,
   limitAtMs: number,
   then: (consent: Consent) => void,
@@ -26,7 +29,7 @@ export function awaitConsent(
     stop();
     then(consent);
   };
-  answer.then(
+  new Promise<boolean>((resolve) => resolve(ask())).then(
     (given) => answered({ failed: false, given }),
     (error: unknown) => answered({ failed: true, error }),
   );

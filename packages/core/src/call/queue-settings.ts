@@ -1,3 +1,4 @@
+import { fillIn } from "../option-group.ts";
 import { expected, type OptionCheck } from "../options.ts";
 
 /** Where calls wait while no backend admits them, though some may again. */
@@ -15,10 +16,8 @@ export interface QueueSettings {
 
 export function resolveQueue(check: OptionCheck, value: unknown, base: QueueSettings): QueueSettings {
   if (value === undefined) return base;
-  const input = check.record("queue", value, ["size", "timeoutMs"]);
-  if (input === undefined) return base;
-  return {
-    size: check.optional("queue.size", input["size"], expected.integer({ min: 0 })) ?? base.size,
-    timeoutMs: check.optional("queue.timeoutMs", input["timeoutMs"], expected.number({ min: 0 })) ?? base.timeoutMs,
-  };
+  return fillIn(check, "queue", check.record("queue", value, ["size", "timeoutMs"]) ?? {}, base, {
+    size: expected.integer({ min: 0 }),
+    timeoutMs: expected.number({ min: 0 }),
+  });
 }

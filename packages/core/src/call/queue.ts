@@ -94,8 +94,10 @@ export class WaitingQueue {
     onTimeout: () => unknown,
   ): () => void {
     let timer: Timer | undefined;
+    let nextLook: Timer | undefined;
     const leave = (): void => {
       timer?.cancel();
+      nextLook?.cancel();
       this.#remove(waiter);
     };
     const waiter: Waiter = {
@@ -115,8 +117,13 @@ export class WaitingQueue {
     waiter.line.length++;
     if (request.pinned === undefined) this.#unpinned++;
     if (timeoutMs !== Number.POSITIVE_INFINITY) timer = this.#clock.schedule(timeoutMs, () => waiter.fail(onTimeout()));
-    if (!this.#alone) this.#scheduleRecheck();
-    else if (this.#waiters.has(waiter)) return this.#lookAlone(waiter, leave);
+    const lookLater = (): void => {
+      nextLook = this.#clock.schedule(RECHECK_MS, () => {
+        if (this.#waiters.has(waiter) && this.#look(waiter) === "refused") lookLater();
+      });
+    };
+    if (this.#alone) lookLater();
+    else this.#scheduleRecheck();
     return leave;
   }
 
@@ -163,21 +170,6 @@ export class WaitingQueue {
     else if (hopeless !== undefined) fail(hopeless);
     else return "refused";
     return lease === undefined ? "failed" : "served";
-  }
-
-  /** Returns how to leave the queue. */
-  #lookAlone(waiter: Waiter, leave: () => void): () => void {
-    let timer: Timer;
-    const lookLater = (): void => {
-      timer = this.#clock.schedule(RECHECK_MS, () => {
-        if (this.#waiters.has(waiter) && this.#look(waiter) === "refused") lookLater();
-      });
-    };
-    lookLater();
-    return () => {
-      timer.cancel();
-      leave();
-    };
   }
 
   /** The timer that should have ended their wait has gone with their request. */

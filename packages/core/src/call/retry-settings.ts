@@ -1,5 +1,5 @@
 import type { Backend } from "../backend.ts";
-import { group } from "../option-group.ts";
+import { fillIn, group } from "../option-group.ts";
 import { type Expected, expected, type OptionCheck } from "../options.ts";
 import type { Report } from "./outcome.ts";
 
@@ -86,6 +86,7 @@ export const DEFAULT_RETRY: RetrySettings = {
   shouldRetry: undefined,
 };
 
+const NOTHING_SAID: RetryOptions = {};
 const KEYS = Object.keys(DEFAULT_RETRY);
 
 /** For the options of one call. */
@@ -99,20 +100,19 @@ export function resolveRetry(
   base: RetrySettings | undefined,
 ): RetrySettings | undefined {
   return group(check, "retry", value, base, KEYS, (input) => {
-    const read = <T>(key: string, wanted: Expected<T>): T | undefined =>
-      check.optional(`retry.${key}`, input[key], wanted);
-    return withDefaults(base ?? DEFAULT_RETRY, {
-      limit: read("limit", expected.integer({ min: 0, max: 100 })),
-      statusCodes: read("statusCodes", statusCodes),
-      afterStatusCodes: read("afterStatusCodes", statusCodes),
-      maxRetryAfterMs: read("maxRetryAfterMs", expected.number({ min: 0 })),
-      retryOnTimeout: read("retryOnTimeout", expected.boolean),
-      delayMs: read("delayMs", delay),
-      backoffLimitMs: read("backoffLimitMs", expected.number({ min: 0 })),
-      jitter: read("jitter", jitter),
-      rateLimitScope: read("rateLimitScope", expected.oneOf(["upstream", "backend"])),
-      shouldRetry: read("shouldRetry", expected.func) as RetryOptions["shouldRetry"],
+    const given = fillIn(check, "retry", input, NOTHING_SAID, {
+      limit: expected.integer({ min: 0, max: 100 }),
+      statusCodes,
+      afterStatusCodes: statusCodes,
+      maxRetryAfterMs: expected.number({ min: 0 }),
+      retryOnTimeout: expected.boolean,
+      delayMs: delay,
+      backoffLimitMs: expected.number({ min: 0 }),
+      jitter,
+      rateLimitScope: expected.oneOf(["upstream", "backend"]),
+      shouldRetry: expected.func as Expected<RetryOptions["shouldRetry"]>,
     });
+    return withDefaults(base ?? DEFAULT_RETRY, given);
   });
 }
 
@@ -122,18 +122,12 @@ export function mergeRetry(base: RetrySettings | undefined, own: false | RetryOp
 }
 
 function withDefaults(from: RetrySettings, own: RetryOptions): RetrySettings {
-  return {
-    limit: own.limit ?? from.limit,
-    statusCodes: own.statusCodes === undefined ? from.statusCodes : new Set(own.statusCodes),
-    afterStatusCodes: own.afterStatusCodes === undefined ? from.afterStatusCodes : new Set(own.afterStatusCodes),
-    maxRetryAfterMs: own.maxRetryAfterMs ?? from.maxRetryAfterMs,
-    retryOnTimeout: own.retryOnTimeout ?? from.retryOnTimeout,
-    delayMs: own.delayMs ?? from.delayMs,
-    backoffLimitMs: own.backoffLimitMs ?? from.backoffLimitMs,
-    jitter: own.jitter ?? from.jitter,
-    rateLimitScope: own.rateLimitScope ?? from.rateLimitScope,
-    shouldRetry: own.shouldRetry ?? from.shouldRetry,
-  };
+  const settings: Record<string, unknown> = { ...from };
+  for (const [key, value] of Object.entries(own)) {
+    // What is in a list is looked up for each answer that is no success.
+    if (value !== undefined) settings[key] = Array.isArray(value) ? new Set(value) : value;
+  }
+  return settings as unknown as RetrySettings;
 }
 
 const statusCodes = {

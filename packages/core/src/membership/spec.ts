@@ -1,4 +1,5 @@
 import type { AdminState, BackendSpec, TlsOptions } from "../backend.ts";
+import { fillIn } from "../option-group.ts";
 import { expected, OptionCheck } from "../options.ts";
 import { urlOf } from "../url.ts";
 import type { SpecCache } from "./spec-cache.ts";
@@ -14,28 +15,35 @@ export interface ResolvedSpec extends BackendSpec {
   readonly state: AdminState;
 }
 
-/** What a specification may say. */
-const SPEC_KEYS: readonly (keyof BackendSpec)[] = [
-  "url",
-  "id",
-  "weight",
-  "priority",
-  "zone",
-  "labels",
-  "host",
-  "tls",
-  "maxConcurrent",
-  "maxConnections",
-  "state",
-];
-const TLS_KEYS = ["ca", "cert", "key", "serverName", "rejectUnauthorized"] as const;
-const STATES = ["enabled", "degraded", "draining", "disabled"] as const;
 export const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Priorities are small numbers; a larger one is a mistake (Envoy allows 128 levels). */
 const LARGEST_PRIORITY = 127;
 /** Beyond this a weight is a mistake, and sums of weights would lose precision. */
 const LARGEST_WEIGHT = 1e9;
+
+/** What a specification may say, beside `url` and `tls`. */
+const WANTED = /* @__PURE__ */ (() => ({
+  id: expected.text,
+  weight: expected.number({ above: 0, max: LARGEST_WEIGHT }),
+  priority: expected.integer({ min: 0, max: LARGEST_PRIORITY }),
+  zone: expected.text,
+  labels: expected.labels,
+  host: expected.headerValue,
+  maxConcurrent: expected.integer({ min: 1 }),
+  maxConnections: expected.integer({ min: 1 }),
+  state: expected.oneOf(["enabled", "degraded", "draining", "disabled"]),
+}))();
+export const SPEC_KEYS: readonly string[] = /* @__PURE__ */ (() => ["url", ...Object.keys(WANTED), "tls"])();
+const NOTHING_SAID: Partial<BackendSpec> = {};
+const WANTED_TLS = {
+  ca: expected.textOrTexts,
+  cert: expected.secretText,
+  key: expected.secretText,
+  serverName: expected.text,
+  rejectUnauthorized: expected.boolean,
+};
+const NO_TLS: TlsOptions = {};
 
 /**
  * Checks a whole set; problems go to `check`, and what is wrong is left out of the result. Entries that `cache` knows as
@@ -115,25 +123,13 @@ function resolveSpec(check: OptionCheck, path: string, value: unknown): Resolved
   const input = typeof value === "string" ? { url: value } : check.record(path, value, SPEC_KEYS);
   if (input === undefined) return undefined;
   const url = resolveUrl(check, typeof value === "string" ? path : `${path}.url`, input["url"]);
-  const spec = {
-    id: check.optional(`${path}.id`, input["id"], expected.text),
-    weight: check.optional(`${path}.weight`, input["weight"], expected.number({ above: 0, max: LARGEST_WEIGHT })),
-    priority: check.optional(
-      `${path}.priority`,
-      input["priority"],
-      expected.integer({ min: 0, max: LARGEST_PRIORITY }),
-    ),
-    zone: check.optional(`${path}.zone`, input["zone"], expected.text),
-    labels: check.optional(`${path}.labels`, input["labels"], expected.labels),
-    host: check.optional(`${path}.host`, input["host"], expected.headerValue),
-    maxConcurrent: check.optional(`${path}.maxConcurrent`, input["maxConcurrent"], expected.integer({ min: 1 })),
-    maxConnections: check.optional(`${path}.maxConnections`, input["maxConnections"], expected.integer({ min: 1 })),
-    state: check.optional(`${path}.state`, input["state"], expected.oneOf(STATES)),
-    tls: resolveTls(check, `${path}.tls`, input["tls"]),
-  };
+  const spec = fillIn(check, path, input, NOTHING_SAID, WANTED);
+  const tls = resolveTls(check, `${path}.tls`, input["tls"]);
   if (check.count > before || url === undefined) return undefined;
   return Object.freeze({
     ...spec,
+    tls,
+    zone: spec.zone,
     url: withoutTrailingSlash(url),
     id: spec.id ?? `${url.hostname}:${url.port || defaultPort(url)}`,
     weight: spec.weight ?? 1,
@@ -145,30 +141,19 @@ function resolveSpec(check: OptionCheck, path: string, value: unknown): Resolved
 }
 
 function resolveUrl(check: OptionCheck, path: string, value: unknown): URL | undefined {
-  const wanted = "an absolute http, https, ws or wss URL without credentials, query or fragment";
   const url = typeof value === "string" ? urlOf(value) : undefined;
-  if (url === undefined || !/^(https?|wss?):$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
-    check.problem(path, value, wanted);
-    return undefined;
-  }
-  if (url.username !== "" || url.password !== "") {
-    check.problem(path, value, wanted);
-    return undefined;
-  }
-  return url;
+  if (url !== undefined && /^(https?|wss?):$/.test(url.protocol) && !carriesMore(url)) return url;
+  check.problem(path, value, "an absolute http, https, ws or wss URL without credentials, query or fragment");
+  return undefined;
+}
+
+function carriesMore({ username, password, search, hash }: URL): boolean {
+  return username + password + search + hash !== "";
 }
 
 function resolveTls(check: OptionCheck, path: string, value: unknown): TlsOptions | undefined {
-  if (value === undefined) return undefined;
-  const input = check.record(path, value, TLS_KEYS);
-  if (input === undefined) return undefined;
-  return {
-    ca: check.optional(`${path}.ca`, input["ca"], expected.textOrTexts),
-    cert: check.optional(`${path}.cert`, input["cert"], expected.secretText),
-    key: check.optional(`${path}.key`, input["key"], expected.secretText),
-    serverName: check.optional(`${path}.serverName`, input["serverName"], expected.text),
-    rejectUnauthorized: check.optional(`${path}.rejectUnauthorized`, input["rejectUnauthorized"], expected.boolean),
-  };
+  const input = value === undefined ? undefined : check.record(path, value, Object.keys(WANTED_TLS));
+  return input && fillIn(check, path, input, NO_TLS, WANTED_TLS);
 }
 
 function withoutTrailingSlash(url: URL): string {

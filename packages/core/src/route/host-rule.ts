@@ -23,6 +23,8 @@ export class HostRule {
   holds(host: string): boolean {
     // Most hosts are the rule, letter by letter.
     if (host === this.#name) return !this.#isWildcard && this.#port === undefined;
+    // Nearly all others have nothing of it.
+    if (!host.includes(this.#name)) return false;
     const colon = host.lastIndexOf(":");
     const hasPort = colon > host.lastIndexOf("]");
     if (this.#port !== undefined && (!hasPort || host.slice(colon + 1) !== this.#port)) return false;

@@ -60,7 +60,10 @@ export class Guest {
   }
 
   leave(): void {
-    if (--this.#reasons === 0 && this.#seated) this.#places.giveBack();
+    if (--this.#reasons > 0 || !this.#seated) return;
+    // An attempt that nobody waits for any more may still be held.
+    this.#seated = false;
+    this.#places.giveBack();
   }
 }
 

@@ -20,9 +20,11 @@ export class RouteLimits {
   readonly #balancer: Balancer;
   readonly #rate: RateGate | undefined;
 
+  /** `balancer`: the first of `targets`. */
   constructor(
     route: string,
     balancer: Balancer,
+    targets: readonly Balancer[],
     { maxConcurrent, rate }: RouteLimitOptions,
     callbackFailed: RateLimitContext["callbackFailed"],
   ) {
@@ -38,8 +40,15 @@ export class RouteLimits {
     });
     const gate = this.#rate;
     if (gate === undefined) return;
-    const end = (): void => gate.end(closedError(balancer.name));
-    balancer.attach({ drain: end, close: end });
+    const open = new Set(targets);
+    for (const target of targets) {
+      // Whoever waits for the turn of a call to another one waits on.
+      const end = (): void => {
+        open.delete(target);
+        if (open.size === 0) gate.end(closedError(target.name));
+      };
+      target.attach({ drain: end, close: end });
+    }
   }
 
   /** The same call within the limits. */

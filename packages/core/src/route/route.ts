@@ -11,7 +11,7 @@ import type { RoutableRequest } from "./routable.ts";
 import { RouteLimits } from "./route-limits.ts";
 import type { RouteSettings } from "./route-settings.ts";
 import type { RouteCallOptions, RouteMatch } from "./router.ts";
-import { Split } from "./split.ts";
+import { type Share, Split } from "./split.ts";
 
 /** One route: which requests it takes, where they go, and what holds for their calls. */
 export class Route {
@@ -39,11 +39,11 @@ export class Route {
     this.split = new Split(shares, splitBy, random, this.#failed);
     this.rewriting = rewritePath === undefined ? undefined : new Rewriting(rewritePath);
     this.mirror = mirror && new Mirror(mirror.to, new Portion(mirror.parts, random), mirror.maxConcurrent);
-    this.limits = limits && new RouteLimits(name, first, limits, this.#failed);
+    this.limits = limits && new RouteLimits(name, first, targetsOf(shares), limits, this.#failed);
   }
 
   get balancers(): readonly Balancer[] {
-    const targets = this.split.shares.map(({ to }) => to);
+    const targets = targetsOf(this.split.shares);
     return this.mirror === undefined ? targets : [...targets, this.mirror.to];
   }
 
@@ -72,6 +72,10 @@ export class Route {
     const both = mirror === undefined ? run : mirror.beside(run, mirrored, options);
     return limits === undefined ? balancer.call(both, options) : limits.call(balancer, both, options);
   }
+}
+
+function targetsOf(shares: readonly Share[]): readonly Balancer[] {
+  return shares.map(({ to }) => to);
 }
 
 const NO_OPTIONS: CallOptions<unknown> = {};

@@ -136,6 +136,7 @@ export interface BalancerSnapshot {
 
 function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSnapshot {
   const { counters } = member;
+  const { latency, ...counts } = counters;
   const toWall = (ms: number): number => Math.round(clock.wallNow() + ms - nowMs);
   return {
     id: member.id,
@@ -150,19 +151,11 @@ function backendSnapshot(member: Member, clock: Clock, nowMs: number): BackendSn
     connections: member.inFlight("connection"),
     requestLimit: member.capacity?.limitOf("request") ?? null,
     connectionLimit: member.capacity?.limitOf("connection") ?? null,
-    attempts: counters.attempts,
-    successes: counters.successes,
-    failures: counters.failures,
-    overloads: counters.overloads,
-    unreached: counters.unreached,
-    ignored: counters.ignored,
-    streamFailures: counters.streamFailures,
+    ...counts,
     ejections: counters.countEjections(true),
     ejectionsSkipped: counters.countEjections(false),
-    checksPassed: counters.checksPassed,
-    checksFailed: counters.checksFailed,
-    p50Ms: counters.latency.quantile(0.5),
-    p99Ms: counters.latency.quantile(0.99),
+    p50Ms: latency.quantile(0.5),
+    p99Ms: latency.quantile(0.99),
     ewmaMs: round(member.latency.read(nowMs)),
     ejectedUntilAt: member.ejection.untilMs === undefined ? null : toWall(member.ejection.untilMs),
     pausedUntilAt: nowMs < member.pausedUntilMs ? toWall(member.pausedUntilMs) : null,
@@ -175,23 +168,13 @@ type LastCheck = Pick<
   "lastCheckAt" | "lastCheckMs" | "lastCheckPassed" | "lastCheckReason" | "certificateExpiresAt"
 >;
 
-const NEVER_CHECKED: LastCheck = {
-  lastCheckAt: null,
-  lastCheckMs: null,
-  lastCheckPassed: null,
-  lastCheckReason: null,
-  certificateExpiresAt: null,
-};
-
 function lastCheckOf({ lastCheck }: Member, toWall: (ms: number) => number): LastCheck {
-  if (lastCheck === undefined) return NEVER_CHECKED;
-  const { startedAtMs, endedAtMs, passed, reason, certificateExpiresAt = null } = lastCheck;
   return {
-    lastCheckAt: toWall(endedAtMs),
-    lastCheckMs: round(endedAtMs - startedAtMs),
-    lastCheckPassed: passed,
-    lastCheckReason: reason,
-    certificateExpiresAt,
+    lastCheckAt: lastCheck === undefined ? null : toWall(lastCheck.endedAtMs),
+    lastCheckMs: lastCheck === undefined ? null : round(lastCheck.endedAtMs - lastCheck.startedAtMs),
+    lastCheckPassed: lastCheck?.passed ?? null,
+    lastCheckReason: lastCheck?.reason ?? null,
+    certificateExpiresAt: lastCheck?.certificateExpiresAt ?? null,
   };
 }
 

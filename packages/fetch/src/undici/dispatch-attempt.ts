@@ -214,7 +214,7 @@ export class DispatchAttempt implements WaitingHandler {
   }
 
   #judge(statusCode: number, headers: IncomingHttpHeaders): Report {
-    const { clock, settings } = this.#call.balancer;
+    const { clock, settings } = this.#attempt.balancer;
     const report = judgeStatus(statusCode, headerOf(headers, "retry-after"), clock);
     const { reports } = settings.strategy;
     return reports === undefined ? report : withLoad(report, headerOf(headers, reports.header));
@@ -222,6 +222,8 @@ export class DispatchAttempt implements WaitingHandler {
 
   /** A classifier has its say when the core asks it: until then nothing is known. */
   #mayBeRepeated(): boolean {
-    return this.#call.isJudged || (this.#call.repeatable && this.report.outcome !== "success");
+    return (
+      this.#call.isJudgedBy(this.#attempt.balancer) || (this.#call.repeatable && this.report.outcome !== "success")
+    );
   }
 }

@@ -84,8 +84,8 @@ export class DispatchCall {
   }
 
   /** Somebody else has a say on every answer, and is asked when the core asks. */
-  get isJudged(): boolean {
-    return this.#said?.classify !== undefined || this.balancer.settings.classify !== undefined;
+  isJudgedBy({ settings }: Balancer): boolean {
+    return this.#said?.classify !== undefined || settings.classify !== undefined;
   }
 
   start(): void {
@@ -180,7 +180,7 @@ export class DispatchCall {
       const handler = new DispatchAttempt(this, attempt, route, resolve, reject);
       attempt.markSent(false);
       attempt.onAbort((reason) => handler.giveUp(reason));
-      const { bodyIdleTimeoutMs } = this.balancer.settings;
+      const { bodyIdleTimeoutMs } = attempt.balancer.settings;
       const sent = route.address({ ...this.#options }, this.#options.path, bodyIdleTimeoutMs, attempt.remainingMs);
       if (this.#said?.propagate === true) sent.headers = withHeaders(sent.headers, attemptHeaders(attempt));
       pool.dispatch(sent, handler);

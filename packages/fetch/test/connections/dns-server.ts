@@ -58,15 +58,17 @@ export async function startDns(
   };
 }
 
-async function started({ stderr }: ChildProcess): Promise<void> {
-  if (stderr === null) throw new Error("dnsmasq says nothing");
-  const deadline = AbortSignal.timeout(10_000);
-  let said = "";
-  while (!said.includes("started")) {
-    const [chunk] = (await once(stderr, "data", { signal: deadline })) as [Buffer];
-    said += chunk.toString();
-  }
-  stderr.resume();
+/** Listens without a break: what comes while nobody does is lost. */
+function started(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes("started")) resolve();
+    });
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error(`dnsmasq has ended: ${said}`)));
+  });
 }
 
 async function freePort(): Promise<number> {

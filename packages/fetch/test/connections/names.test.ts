@@ -50,6 +50,7 @@ for (const [title, ttlMs, heldMs] of [
   ["at least a second", 0, 1_000],
   ["five minutes at most", 86_400_000, 300_000],
   ["30 seconds if nobody says", undefined, 30_000],
+  ["30 seconds if what is said is no time", Number.NaN, 30_000],
   ["as long as is said later", Promise.resolve(9_000), 9_000],
 ] as const) {
   test(`addresses hold ${title}, and are asked for again while there are connections`, async () => {
@@ -149,6 +150,31 @@ test("when no answer comes, what was known serves on after a quarter of a second
   expect(server.received).toHaveLength(1);
   await clock.advance(1);
   expect(await (await late).body.text()).toBe("ok");
+});
+
+test("a question that never ends keeps nobody from asking again, and is not heard when it does end after all", async () => {
+  const server = await httpServer(respondOk);
+  const clock = virtualClock();
+  const balancer = balancerOver([`http://orders.test:${server.port}`], {
+    clock,
+    connectTimeoutMs: false,
+    retry: false,
+  });
+  const first = Promise.withResolvers<Resolution>();
+  const asked: string[] = [];
+  const resolve = (name: string): Promise<Resolution> =>
+    asked.push(name) === 1 ? first.promise : Promise.resolve({ addresses: ["127.0.0.1"] });
+  const request = createRequest(balancer, { pool: { names: { resolve } } });
+  const attempt = request("/", { fairlead: { attemptTimeoutMs: 1_000 } }).catch((error: Error) => error.name);
+  await clock.advance(30_000);
+  expect(await attempt).toBe("TimeoutError");
+  expect(await (await request("/")).body.text()).toBe("ok");
+  expect(asked).toHaveLength(2);
+  first.resolve({ addresses: ["127.0.0.9"] });
+  await setImmediate();
+  expect(await (await request("/", { reset: true })).body.text()).toBe("ok");
+  await balancer.close({ drainMs: 0 });
+  expect(clock.pending).toBe(0);
 });
 
 test("after a failed connection the name is looked up again, and the next one goes to the new address", async () => {

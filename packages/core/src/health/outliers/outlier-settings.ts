@@ -73,21 +73,16 @@ export type GivenDetection = Partial<Omit<OutlierDetectionSettings, "enforcing">
 
 /** Those of the options that are given, checked. */
 export function checkDetection(check: OptionCheck, input: Record<string, unknown>): GivenDetection {
-  const given = fillIn<GivenDetection>(
-    check,
-    "",
-    input,
-    {},
-    {
-      consecutiveGatewayFailures: inRow,
-      consecutiveLocalOriginFailures: inRow,
-      splitLocalOriginErrors: expected.boolean,
-      maxEjectionPercent: percent,
-      maxEjectionReading: expected.oneOf(["envoy", "grpc"]),
-      alwaysEjectOne: expected.boolean,
-      dryRun: expected.boolean,
-    },
-  );
+  const none: GivenDetection = {};
+  const given = fillIn(check, "", input, none, {
+    consecutiveGatewayFailures: inRow,
+    consecutiveLocalOriginFailures: inRow,
+    splitLocalOriginErrors: expected.boolean,
+    maxEjectionPercent: percent,
+    maxEjectionReading: expected.oneOf(["envoy", "grpc"]),
+    alwaysEjectOne: expected.boolean,
+    dryRun: expected.boolean,
+  });
   const { detectors, enforcing } = input;
   return {
     ...given,
@@ -120,17 +115,12 @@ function checkDetectors(check: OptionCheck, value: unknown): readonly Detector[]
 
 function checkEnforcing(check: OptionCheck, value: unknown): Partial<OutlierDetectionSettings["enforcing"]> {
   const input = check.record("enforcing", value, CONSECUTIVE_KINDS) ?? {};
-  return fillIn<Partial<OutlierDetectionSettings["enforcing"]>>(
-    check,
-    "enforcing",
-    input,
-    {},
-    {
-      consecutiveFailures: percent,
-      consecutiveGatewayFailures: percent,
-      consecutiveLocalOriginFailures: percent,
-    },
-  );
+  const none: Partial<OutlierDetectionSettings["enforcing"]> = {};
+  return fillIn(check, "enforcing", input, none, {
+    consecutiveFailures: percent,
+    consecutiveGatewayFailures: percent,
+    consecutiveLocalOriginFailures: percent,
+  });
 }
 
 /** What is given over what applied before. */

@@ -10,6 +10,9 @@ const RETRY_MS = 5_000;
 /** Addresses whose time is up serve on when nobody answers for this long, in milliseconds (RFC 8767 §5, but less). */
 const STALE_AFTER_MS = 250;
 
+/** A question without an answer for this long, in milliseconds, keeps nobody from asking again. */
+const PATIENCE_MS = 30_000;
+
 /** What those who have connections to the addresses want to know. */
 export interface AddressListener {
   /** Whether anybody has to know when an address vanishes. */
@@ -32,6 +35,8 @@ export class Addresses {
   #answeredAtMs = Number.NEGATIVE_INFINITY;
   #expiresAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
+  #patience: Timer | undefined;
+  #questions = 0;
   #timer: Timer | undefined;
   #turn = 0;
 
@@ -78,6 +83,7 @@ export class Addresses {
 
   close(): void {
     this.#timer?.cancel();
+    this.#patience?.cancel();
     this.#end.abort();
   }
 
@@ -105,19 +111,27 @@ export class Addresses {
 
   /** One question at a time, whoever asks. */
   #ask(): Promise<void> {
-    this.#asking ??= this.#askOnce().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+    if (this.#asking !== undefined) return this.#asking;
+    const asking = this.#askOnce(++this.#questions);
+    const patience = this.#clock.schedule(PATIENCE_MS, () => forget(), { background: true });
+    const forget = (): void => {
+      patience.cancel();
+      if (this.#asking === asking) this.#asking = undefined;
+    };
+    this.#asking = asking;
+    this.#patience = patience;
+    asking.then(forget, forget);
+    return asking;
   }
 
-  async #askOnce(): Promise<void> {
+  async #askOnce(question: number): Promise<void> {
     try {
       const resolution = await this.#resolve(this.#hostname, this.#end.signal);
       const { ttlMs } = resolution;
       const nowMs = this.#clock.now();
       if (typeof ttlMs === "object") this.#learnTime(nowMs, ttlMs).catch(() => {});
-      this.#learn(resolution, nowMs);
+      // One that was asked later knows better.
+      if (question === this.#questions) this.#learn(resolution, nowMs);
     } catch (error) {
       if (this.#known.length === 0) throw error;
       this.#holdFor(RETRY_MS);
@@ -143,7 +157,7 @@ export class Addresses {
 
   #hold(ttlMs: number | undefined): void {
     const { default: otherwise, min, max } = this.#ttl;
-    this.#holdFor(ttlMs === undefined ? otherwise : Math.min(Math.max(ttlMs, min), max));
+    this.#holdFor(ttlMs === undefined || Number.isNaN(ttlMs) ? otherwise : Math.min(Math.max(ttlMs, min), max));
   }
 
   #holdFor(ms: number): void {
