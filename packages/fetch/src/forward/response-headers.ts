@@ -2,6 +2,7 @@ import type { Backend } from "@fairlead/core";
 import type { Destination } from "../destination.ts";
 import { discard } from "../response.ts";
 import { HOP_BY_HOP, namedByConnection } from "./hop-by-hop.ts";
+import { knownLength } from "./known-length.ts";
 import type { Passage } from "./passage.ts";
 import { publicLocation } from "./public-location.ts";
 import { RefusedError } from "./refused.ts";
@@ -59,8 +60,9 @@ export function editable(response: Response): Response {
   }
 }
 
-function copyOf({ status, statusText, headers, body }: Response): Response {
-  return new Response(body, { status, statusText, headers });
+function copyOf(response: Response): Response {
+  const { status, statusText, headers } = response;
+  return new Response(knownLength(response), { status, statusText, headers });
 }
 
 /** Removes what was about the connection to the backend. */
