@@ -31,6 +31,10 @@ async function isServed(scene: Scene, url: string): Promise<boolean> {
   );
 }
 
+function oneAsStream(): ReadableStream {
+  return new Blob(["one"]).stream();
+}
+
 async function echo(orders: everything.Fairlead, path: string, init?: RequestInit): Promise<Echo> {
   return (await orders.fetch(path, init)).json() as Promise<Echo>;
 }
@@ -119,8 +123,7 @@ export const facts: readonly Fact[] = [
     name: "a stream of a body factory, sent again",
     measure: async (scene) => {
       const { get } = scene.open(["busy", "a"], { retry: { delayMs: 1 } });
-      const body = (): ReadableStream => new Blob(["one"]).stream();
-      return get("/x", { method: "PUT", fairlead: { body } }).then(
+      return get("/x", { method: "PUT", fairlead: { body: oneAsStream } }).then(
         (seen) => yesOrNo(seen.backend === "a" && seen.body === "one"),
         () => "no",
       );

@@ -18,17 +18,14 @@ const LIMIT_MS = 180_000;
 const reports = new Map<string, Promise<RuntimeReport>>();
 
 beforeAll(() => {
-  const lines = Array.from({ length: AT_ONCE }, () => Promise.resolve());
+  const lines = Array.from({ length: AT_ONCE }, (): Promise<unknown> => Promise.resolve());
   for (const [index, runtime] of runtimes.entries()) {
     if (runtime.missing !== undefined) continue;
     const line = index % AT_ONCE;
     const report = (lines[line] ?? Promise.resolve()).then(() => reportOf(runtime));
     reports.set(runtime.name, report);
-    // Its own tests tell.
-    lines[line] = report.then(
-      () => {},
-      () => {},
-    );
+    // Its own tests tell of its failure.
+    lines[line] = Promise.allSettled([report]);
   }
 });
 
@@ -38,11 +35,11 @@ async function reportOf(runtime: Runtime): Promise<RuntimeReport> {
 }
 
 describe.each(runtimes)("$name", (runtime: Runtime) => {
-  const { name, column, isBrowser, missing } = runtime;
+  const { column, isBrowser, missing } = runtime;
   let report: RuntimeReport | undefined;
 
   beforeAll(async () => {
-    report = await reports.get(name);
+    report = await reports.get(runtime.name);
     if (missing !== undefined && !required) console.log(`skipped: ${missing}`);
   }, LIMIT_MS);
 

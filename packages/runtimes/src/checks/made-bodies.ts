@@ -4,8 +4,8 @@ import { type Check, equal, rejection } from "../check.ts";
 const ONLY_HTTP2 = "Chromium streams over HTTP/2 alone";
 
 /** One chunk after the other. */
-function streamOf(...words: readonly string[]): ReadableStream<Uint8Array> {
-  const left = [...words];
+function streamOf(...texts: readonly string[]): ReadableStream<Uint8Array> {
+  const left = [...texts];
   return new ReadableStream({
     pull: (controller) => {
       const word = left.shift();
@@ -19,11 +19,17 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   for (const word of ["one ", "two"]) yield new TextEncoder().encode(word);
 }
 
+const words: BodyFactory = () => streamOf("one ", "two");
+
+const failing: BodyFactory = () => {
+  throw new RangeError("no such file");
+};
+
 /** What a factory may make, and where that can't be sent. */
 const kinds: readonly (readonly [string, BodyFactory, string | undefined])[] = [
   ["a text", () => "one two", undefined],
   ["a promise of a Blob", async () => new Blob(["one two"]), undefined],
-  ["a stream", () => streamOf("one ", "two"), ONLY_HTTP2],
+  ["a stream", words, ONLY_HTTP2],
   ["an async iterator", chunks, ONLY_HTTP2],
 ];
 
@@ -48,8 +54,7 @@ export const madeBodies: readonly Check[] = [
     run: async (scene) => {
       const { get } = scene.open(["a"]);
       const to = encodeURIComponent(`${scene.root}/there`);
-      const body: BodyFactory = () => streamOf("one ", "two");
-      const seen = await get(`/redirect?status=307&to=${to}`, { method: "POST", fairlead: { body } });
+      const seen = await get(`/redirect?status=307&to=${to}`, { method: "POST", fairlead: { body: words } });
       equal([seen.method, seen.body], ["POST", "one two"]);
     },
   },
@@ -57,10 +62,7 @@ export const madeBodies: readonly Check[] = [
     name: "blames no backend for a body that can't be made",
     run: async (scene) => {
       const { orders, fetch } = scene.open(["a"]);
-      const body: BodyFactory = () => {
-        throw new RangeError("no such file");
-      };
-      const error = await rejection(fetch(`${scene.root}/x`, { method: "PUT", fairlead: { body } }));
+      const error = await rejection(fetch(`${scene.root}/x`, { method: "PUT", fairlead: { body: failing } }));
       equal(error.message, "no such file");
       equal([orders.snapshot().backends[0]?.failures, orders.snapshot().calls.retries], [0, 0]);
       equal(await scene.received(), []);

@@ -1,4 +1,11 @@
-import { type Balancer, createRouter, headerAffinity, maglev, type RouteOptions } from "@fairlead/core";
+import {
+  type Balancer,
+  createRouter,
+  headerAffinity,
+  maglev,
+  type RouteOptions,
+  type RouteShare,
+} from "@fairlead/core";
 import { createFetch, type FetchHooks } from "@fairlead/fetch";
 import { fairlead } from "fairlead";
 import { type Check, equal, ok, pause, rejection } from "../check.ts";
@@ -22,6 +29,10 @@ function open(scene: Scene, routes: (to: Upstream) => readonly RouteOptions[]): 
     return [backend, seen.replace(scene.root, "…")];
   };
   return { fetch, ask };
+}
+
+function halves(to: Upstream): RouteShare[] {
+  return ["a", "b"].map((id) => ({ to: to(id), percent: 50 }));
 }
 
 export const routing: readonly Check[] = [
@@ -75,8 +86,7 @@ export const routing: readonly Check[] = [
   {
     name: "divides a route into shares, and keeps a key in its own",
     run: async (scene) => {
-      const both = (to: Upstream) => ["a", "b"].map((id) => ({ to: to(id), percent: 50 }));
-      const byCount = open(scene, (to) => [{ to: both(to) }]);
+      const byCount = open(scene, (to) => [{ to: halves(to) }]);
       const seen = await Promise.all(Array.from({ length: 8 }, () => byCount.ask("/")));
       equal(
         seen
@@ -85,7 +95,8 @@ export const routing: readonly Check[] = [
           .join(""),
         "aaaabbbb",
       );
-      const byUser = open(scene, (to) => [{ to: both(to), splitBy: headerAffinity("x-user").keyOf }]);
+      const user = headerAffinity("x-user");
+      const byUser = open(scene, (to) => [{ to: halves(to), splitBy: (request) => user.keyOf(request) }]);
       const init = { headers: { "x-user": "7" } };
       const [backend] = await byUser.ask("/", init);
       for (let call = 0; call < 4; call++) equal((await byUser.ask("/", init))[0], backend);
