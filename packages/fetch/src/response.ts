@@ -71,31 +71,30 @@ function track(body: ReadableStream<Uint8Array<ArrayBuffer>>, attempt: Attempt, 
   const idleMs = balancer.settings.bodyIdleTimeoutMs;
   const read = () =>
     idleMs === false ? reader.read() : withinIdleTime(balancer, idleMs, reader.read(), (error) => reader.cancel(error));
-  const tracked = byteStream(
-    async () => {
-      try {
-        for (;;) {
-          const { done, value } = await read();
-          attempt.touch();
-          if (done) release();
-          if (done || value.byteLength > 0) return value;
-        }
-      } catch (error) {
-        // An abort is the caller's doing.
-        release(attempt.signal.aborted ? undefined : streamFailure(error));
-        throw error;
+  const next = async (): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    try {
+      for (;;) {
+        const { done, value } = await read();
+        attempt.touch();
+        if (done) release();
+        if (done || value.byteLength > 0) return value;
       }
-    },
-    (reason) => {
-      release();
-      return reader.cancel(reason);
-    },
-  );
-  forgotten?.register(tracked, () => {
+    } catch (error) {
+      // An abort is the caller's doing.
+      release(attempt.signal.aborted ? undefined : streamFailure(error));
+      throw error;
+    }
+  };
+  // The function lives as long as the stream can be read. The stream's own object does not: Chromium lets go of it while
+  // `text()` and the like still read what is behind it.
+  forgotten?.register(next, () => {
     release();
     reader.cancel().catch(() => {});
   });
-  return tracked;
+  return byteStream(next, (reason) => {
+    release();
+    return reader.cancel(reason);
+  });
 }
 
 /** A long body that nobody reads nor cancels would hold its place for ever: it ends when it is garbage. */

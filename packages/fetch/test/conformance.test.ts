@@ -2,85 +2,19 @@
 import { createBalancer } from "@fairlead/core";
 import { afterAll, expect, test, vi } from "vitest";
 import { createFetch } from "../src/index.ts";
-import { BalancedDispatcher, undiciTransport } from "../src/undici/index.ts";
-import { abortCases } from "./conformance/aborts.ts";
-import { bodyCases } from "./conformance/bodies.ts";
-import {
-  DISPATCHER_EXCEPTIONS,
-  EXCEPTIONS,
-  type Exception,
-  PLAIN_EXCEPTIONS,
-  takesDispatcher,
-} from "./conformance/exceptions.ts";
-import { inputCases } from "./conformance/inputs.ts";
-import { redirectCases } from "./conformance/redirects.ts";
-import { responseCases } from "./conformance/responses.ts";
-import { ConformanceServer } from "./conformance/server.ts";
-import { type Case, observe, type Site } from "./conformance/site.ts";
+import { undiciTransport } from "../src/undici/index.ts";
+import { Comparison, cases } from "./conformance/comparison.ts";
+import { DISPATCHER_EXCEPTIONS, EXCEPTIONS, PLAIN_EXCEPTIONS } from "./conformance/exceptions.ts";
 
-const server = new ConformanceServer();
-const other = new ConformanceServer();
-await Promise.all([server.start(), other.start()]);
+const comparison = await new Comparison().start();
+const { server } = comparison;
 
-// Bare fetch repeats nothing.
-const balancer = createBalancer({ name: "orders", backends: [server.url], retry: false, ejection: false });
-const dispatcher = new BalancedDispatcher(balancer);
-
-interface Balanced {
-  readonly site: Site;
-  readonly exceptions: readonly Exception[];
-  readonly takes: (one: Case) => boolean;
-}
-
-const site = (name: string, own: typeof fetch): Site => ({ name, fetch: own, origin: balancer.origin, server, other });
-
-const bare: Site = { name: "fetch", fetch, origin: server.url, server, other };
-const balanced: readonly Balanced[] = [
-  {
-    site: site("createFetch", createFetch(balancer)),
-    exceptions: [...EXCEPTIONS, ...PLAIN_EXCEPTIONS],
-    takes: () => true,
-  },
-  {
-    site: site("createFetch(undiciTransport)", createFetch(balancer, { fetch: undiciTransport() })),
-    exceptions: EXCEPTIONS,
-    takes: () => true,
-  },
-  {
-    site: site("fetch through BalancedDispatcher", (input, init) =>
-      fetch(input, { ...init, dispatcher } as RequestInit),
-    ),
-    exceptions: DISPATCHER_EXCEPTIONS,
-    takes: takesDispatcher,
-  },
-];
-
-const cases: readonly Case[] = [...bodyCases, ...redirectCases, ...abortCases, ...responseCases, ...inputCases];
-
-/** No lease is held, and no answer is under way. */
-const open = (): unknown => [balancer.backends[0]?.inFlight("request"), server.open, other.open];
-
-const atRest = (): Promise<void> =>
-  vi.waitFor(() => expect(open()).toEqual([0, 0, 0]), { interval: 2, timeout: 2_000 });
-
-afterAll(async () => {
-  await balancer.close({ drainMs: 0 });
-  server.stop();
-  other.stop();
-});
+afterAll(() => comparison.stop());
 
 test.each(cases.map((one) => [one.name, one] as const))("%s", async (_name, one) => {
-  const expected = await observe(bare, one);
-  await atRest();
-  for (const { site: own, exceptions } of balanced.filter((each) => each.takes(one))) {
-    const seen = await observe(own, one);
-    await atRest();
-    const exception = exceptions.find(({ cases: names }) => names.includes(one.name));
-    if (exception === undefined) expect(seen, own.name).toEqual(expected);
-    else {
-      expect(exception.without(seen), own.name).toEqual(exception.without(expected));
-      expect(seen, `${own.name} is no exception here any more: ${exception.why}`).not.toEqual(expected);
-    }
+  for (const { way, why, differs, seen, expected } of await comparison.compare(one)) {
+    expect(seen, way).toEqual(expected);
+    if (why !== undefined) expect(differs, `${way} is no exception here any more: ${why}`).toBe(true);
   }
 });
 

@@ -31,6 +31,10 @@ async function isServed(scene: Scene, url: string): Promise<boolean> {
   );
 }
 
+function oneAsStream(): ReadableStream {
+  return new Blob(["one"]).stream();
+}
+
 async function echo(orders: everything.Fairlead, path: string, init?: RequestInit): Promise<Echo> {
   return (await orders.fetch(path, init)).json() as Promise<Echo>;
 }
@@ -113,6 +117,75 @@ export const facts: readonly Fact[] = [
         (seen) => yesOrNo(seen.body === "one" && seen.headers["transfer-encoding"] === "chunked"),
         () => "no",
       );
+    },
+  },
+  {
+    name: "a stream of a body factory, sent again",
+    measure: async (scene) => {
+      const { get } = scene.open(["busy", "a"], { retry: { delayMs: 1 } });
+      return get("/x", { method: "PUT", fairlead: { body: oneAsStream } }).then(
+        (seen) => yesOrNo(seen.backend === "a" && seen.body === "one"),
+        () => "no",
+      );
+    },
+  },
+  {
+    name: "hooks",
+    measure: async (scene) => {
+      const hooks: everything.FetchHooks = { beforeRequest: ({ headers }) => headers.set("x-hook", "1") };
+      const backends = [scene.backend("a")];
+      const orders = scene.keep(everything.fairlead({ name: "orders", backends, hooks }));
+      return yesOrNo((await echo(orders, `${scene.root}/x`)).headers["x-hook"] === "1");
+    },
+  },
+  {
+    name: "`.forward`: requests without a body",
+    measure: async (scene) => {
+      const ask = scene.asking(open(scene, scene.backend("a")).forward);
+      return yesOrNo(((await (await ask("/x")).json()) as Echo).path === `${scene.root}/x`);
+    },
+  },
+  {
+    name: "`.forward`: requests with one",
+    measure: async (scene) => {
+      const ask = scene.asking(open(scene, scene.backend("a")).forward);
+      const response = await ask("/x", { method: "POST", body: "one" });
+      if (response.status !== 200) return String(response.status);
+      return yesOrNo(((await response.json()) as Echo).body === "one");
+    },
+  },
+  {
+    name: "`.forward`: redirects",
+    measure: async (scene) => {
+      const ask = scene.asking(open(scene, scene.backend("a")).forward);
+      const response = await ask("/redirect?to=/there");
+      await response.text();
+      return response.headers.get("location") === "/there" ? "passed on" : String(response.status);
+    },
+  },
+  {
+    name: "`.forward`: WebSockets",
+    measure: async (scene) => {
+      const ask = scene.asking(open(scene, scene.backend("a")).forward);
+      const response = await ask("/x", { headers: { upgrade: "websocket" } });
+      if (response.status === 101) {
+        const { webSocket } = response as Response & { readonly webSocket?: { accept(): void; close(): void } };
+        webSocket?.accept();
+        webSocket?.close();
+        return "passed on";
+      }
+      await response.text();
+      return "createNodeListener" in everything ? "by `createNodeListener`" : "no";
+    },
+  },
+  {
+    name: "cookie affinity",
+    measure: async (scene) => {
+      const affinity = everything.cookieAffinity({ keys: ["a secret of these tests, longer than 32 characters"] });
+      const { ask } = scene.gateway(["a", "b"], {}, { affinity });
+      const response = await ask("/x");
+      await response.text();
+      return yesOrNo(response.headers.get("set-cookie")?.includes("; HttpOnly") === true);
     },
   },
   {

@@ -1,5 +1,13 @@
 import { type BackendSpec, type Balancer, type BalancerOptions, createBalancer, first } from "@fairlead/core";
-import { type BalancedFetch, createFetch, type FetchOptions } from "@fairlead/fetch";
+import {
+  type BalancedFetch,
+  type ClientInfo,
+  createFetch,
+  createForward,
+  type FetchOptions,
+  type Forward,
+  type ForwardOptions,
+} from "@fairlead/fetch";
 import { equal, until } from "./check.ts";
 
 /** Where the servers are. */
@@ -23,6 +31,9 @@ export interface Echo {
   /** Latin-1, so that every byte is there. */
   readonly body: string;
 }
+
+/** Asks for a path as a client does: a `Request`, and who sends it. */
+type Ask = (path?: string, init?: RequestInit, client?: ClientInfo) => Promise<Response>;
 
 /** The surroundings of one check, put away after it. */
 export class Scene {
@@ -63,6 +74,21 @@ export class Scene {
     const get = async (path = "/", init?: Parameters<BalancedFetch>[1]): Promise<Echo> =>
       (await fetch(this.root + path, init)).json() as Promise<Echo>;
     return { orders, fetch, get };
+  }
+
+  /** The same backends, with a gateway for `http://shop.test` before them. */
+  gateway(
+    backends: readonly (string | BackendSpec)[],
+    options: Partial<BalancerOptions> = {},
+    forwards: ForwardOptions = {},
+  ): { readonly orders: Balancer; readonly ask: Ask } {
+    const orders = this.balancer(backends, options);
+    return { orders, ask: this.asking(createForward(orders, forwards)) };
+  }
+
+  /** What a client asks of a gateway. */
+  asking(forward: Forward): Ask {
+    return (path = "/", init, client) => forward(new Request(`http://shop.test${this.root}${path}`, init), client);
   }
 
   keep<B extends Balancer>(balancer: B): B {

@@ -38,6 +38,8 @@ beforeAll(async () => {
     const orders = everything.fairlead({ name: "orders", backends: ["http://127.0.0.1:8081"] });
     const has = (name) => name in orders;
     console.log([typeof orders.fetch, has("request"), has("dispatcher"), "circuitBreaker" in everything, "tcpCheck" in everything].join());
+    const names = ["createForward", "createRouter", "cookieAffinity", "headerAffinity", "redirectToHttps", "createFetch"];
+    console.log([typeof orders.forward, names.every((name) => typeof everything[name] === "function"), "createNodeListener" in everything].join());
     await orders.close();`,
   );
   writeFileSync(
@@ -57,15 +59,21 @@ const everywhere = [
     binary,
     args: [],
     isNode: true,
-    has: "function,true,true,true,true",
+    has: "function,true,true,true,true\nfunction,true,true",
   })),
-  { name: "Bun", binary: bunBinary(), args: [], isNode: false, has: "function,false,false,true,false" },
+  {
+    name: "Bun",
+    binary: bunBinary(),
+    args: [],
+    isNode: false,
+    has: "function,false,false,true,false\nfunction,true,false",
+  },
   {
     name: "Deno",
     binary: denoBinary(),
     args: ["run", "--quiet", "--node-modules-dir=manual", "--allow-env", "--allow-read"],
     isNode: false,
-    has: "function,false,false,true,false",
+    has: "function,false,false,true,false\nfunction,true,false",
   },
 ];
 
@@ -88,7 +96,10 @@ describe("undici's transport is refused where `fetch` takes no dispatcher", () =
 });
 
 describe("a bundle of the published package asks for nothing of Node", () => {
-  const entry = { contents: 'export { createFetch, fairlead } from "fairlead";', resolveDir: scratch };
+  const entry = {
+    contents: 'export { cookieAffinity, createFetch, createForward, createRouter, fairlead } from "fairlead";',
+    resolveDir: scratch,
+  };
 
   test.each([
     ["for browsers", "browser"],

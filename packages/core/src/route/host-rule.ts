@@ -1,4 +1,5 @@
 import type { Expected } from "../options.ts";
+import { urlOf } from "../url.ts";
 
 /** `api.example.com`, `*.example.com`; a port may follow. */
 const RULE = /^(?<wildcard>\*\.)?(?<name>[^*/?#@\\\s:[\]]+|\[[\da-f:.]+\])(?::(?<port>\d+))?$/i;
@@ -46,6 +47,6 @@ export const hostRule: Expected<string> = {
     if (typeof value !== "string") return false;
     const { name, port } = RULE.exec(value)?.groups ?? {};
     // A URL never shows these ports: such a rule would hold for nothing.
-    return name !== undefined && port !== "80" && port !== "443" && URL.canParse(`http://${name}`);
+    return name !== undefined && port !== "80" && port !== "443" && urlOf(`http://${name}`) !== undefined;
   },
 };

@@ -49,6 +49,8 @@ class Forwarder {
     const { fetch: transport = platformFetch, accessLog, affinity, via } = options;
     const inWorkerd = "WebSocketPair" in globalThis;
     const keepsEncoding = transport.keepsEncoding ?? inWorkerd;
+    // It decodes what was asked for, and `identity` was.
+    const inDeno = "Deno" in globalThis;
     const balancer = anyBalancerOf(target);
     const clock = balancer?.clock ?? systemClock();
     this.#options = options;
@@ -57,7 +59,11 @@ class Forwarder {
     this.#affinity = affinity;
     this.#client = new FetchClient(target, transport, new CallPolicy(clientOptionsOf(options)));
     this.#entrance = new Entrance(this.#client, options, keepsEncoding);
-    this.#responses = new ResponseHeaders(this.#entrance.idName, via === false ? undefined : via, keepsEncoding);
+    this.#responses = new ResponseHeaders(
+      this.#entrance.idName,
+      via === false ? undefined : via,
+      transport.keepsEncoding ?? (inWorkerd || inDeno),
+    );
     this.#refusals = new Refusals(options.onError, this.#responses);
   }
 

@@ -2,6 +2,7 @@ import type { Backend } from "@fairlead/core";
 import type { Destination } from "../destination.ts";
 import { discard, reasonPhrase, WITHOUT_BODY } from "../response.ts";
 import { HOP_BY_HOP, namedByConnection } from "./hop-by-hop.ts";
+import { knownLength } from "./known-length.ts";
 import type { Passage } from "./passage.ts";
 import { publicLocation } from "./public-location.ts";
 import { RefusedError } from "./refused.ts";
@@ -64,9 +65,10 @@ export function editable(response: Response): Response {
   }
 }
 
-function copyOf({ status, statusText, headers, body }: Response): Response {
+function copyOf(response: Response): Response {
+  const { status, statusText, headers } = response;
   // Some platforms give a 204 a stream.
-  const shown = WITHOUT_BODY.has(status) ? null : body;
+  const shown = WITHOUT_BODY.has(status) ? null : knownLength(response);
   return new Response(shown, { status, statusText: reasonPhrase(statusText), headers });
 }
 

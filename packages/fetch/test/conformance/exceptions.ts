@@ -22,6 +22,18 @@ const REFUSALS = [
   "what it never throws",
 ].map((name) => `input: ${name}`);
 
+const BYTES = ["bytes", "a part of a buffer", "a DataView", "an ArrayBuffer", "a Buffer"];
+const ON_ANOTHER_SITE = ["input: a Request with a referrer on another site"];
+const UNSAFE_URL = ["input: a Request with referrerPolicy unsafe-url"];
+const NO_REFERRER = ["input: a Request with referrerPolicy no-referrer"];
+
+/** The Node that runs this. */
+const node = Number(process.versions.node.split(".")[0]);
+
+function onlyIn(nodes: readonly number[], exception: Exception): readonly Exception[] {
+  return nodes.includes(node) ? [exception] : [];
+}
+
 /** Of `createFetch`, whatever the transport. */
 export const EXCEPTIONS: readonly Exception[] = [
   {
@@ -29,13 +41,16 @@ export const EXCEPTIONS: readonly Exception[] = [
     why: "a TypeError about arguments has words, and a cause, of our own",
     without: without("message", "code"),
   },
-  {
-    cases: ["a Request with a referrer on another site", "a Request with referrerPolicy unsafe-url"].map(
-      (name) => `input: ${name}`,
-    ),
-    why: "Node forgets the referrer of a Request, the standard does not",
+  ...onlyIn([24], {
+    cases: [...ON_ANOTHER_SITE, ...UNSAFE_URL],
+    why: "Node 24 forgets the referrer of a Request, the standard does not",
     without: without("referer"),
-  },
+  }),
+  ...onlyIn([22], {
+    cases: BYTES.map((kind) => `redirect: 307 after a Request with ${kind}`),
+    why: "Node 22 can't send the bytes of a Request again",
+    without: ({ seen }) => seen[0],
+  }),
 ];
 
 /** Of `createFetch` without undici's transport. */
@@ -54,6 +69,11 @@ export const DISPATCHER_EXCEPTIONS: readonly Exception[] = [
     why: "the words of the error name the logical URL",
     without: without("message"),
   },
+  ...onlyIn([22, 26], {
+    cases: [...ON_ANOTHER_SITE, ...UNSAFE_URL, ...(node === 22 ? NO_REFERRER : [])],
+    why: "an init, which a dispatcher needs, makes them forget the referrer of a Request",
+    without: without("referer"),
+  }),
 ];
 
 /** There is no place for a dispatcher in these. */

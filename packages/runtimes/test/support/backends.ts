@@ -3,7 +3,9 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { createSecureServer } from "node:http2";
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { certificate, privateKey } from "../../../fetch/test/support/certificate.ts";
+import { echoWebSocket } from "../../../fetch/test/support/web-socket-echo.ts";
 import type { Addresses } from "../../src/scene.ts";
 
 export interface Backends extends AsyncDisposable {
@@ -22,6 +24,9 @@ export async function startBackends(): Promise<Backends> {
     // Whoever leaves in the middle is part of the tests.
     answer(request, response, journal).catch(() => response.destroy());
   });
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) =>
+    echoWebSocket(socket, head, request),
+  );
   const deaf = createNetServer((socket) => void socket.resume());
   const http2 = createSecureServer({ cert: certificate, key: privateKey, allowHTTP1: true }, (request, response) => {
     allowBrowsers(request.headers, response);
@@ -103,6 +108,8 @@ function allowBrowsers(
   response.setHeader("access-control-max-age", "600");
 }
 
+const wholes = new Set<string>();
+
 const behaviours: Readonly<Record<string, Behaviour>> = {
   busy: (request, response) => void request.resume().on("end", () => response.writeHead(503).end("busy")),
   "busy-later": (request, response) =>
@@ -140,6 +147,33 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
     }
     response.end();
   },
+  /** Shows that it took its time to come. */
+  pace: async (request, response) => {
+    let [text, startedMs] = ["", Number.NaN];
+    for await (const chunk of request) {
+      if (text === "") startedMs = performance.now();
+      text += chunk;
+    }
+    response.end(JSON.stringify({ text, ms: Math.round(performance.now() - startedMs) }));
+  },
+  /** Keeps in mind which requests came to their end, for who asks `wholes`. */
+  whole: (request, response, url) =>
+    void request.resume().on("end", () => {
+      wholes.add(url.pathname);
+      response.end();
+    }),
+  wholes: (_, response, url) => void response.end(wholes.has(url.pathname) ? "yes" : "no"),
+  cookies: async (request, response, url) => {
+    response.setHeader("set-cookie", ["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2"]);
+    await echo(request, response, url);
+  },
+  /** Says what is between it and the next. */
+  hops: async (request, response, url) => {
+    const names = { connection: "keep-alive, x-hop", "x-hop": "1", "proxy-authenticate": "Basic", "x-kept": "1" };
+    for (const [name, value] of Object.entries(names)) response.setHeader(name, value);
+    await echo(request, response, url);
+  },
+  gzip: (_, response) => void response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync("squeezed")),
   empty: (_, response) => void response.writeHead(204).end(),
   teapot: (_, response) => void response.writeHead(418, "Short and stout", { "x-pot": "tea" }).end("{}"),
 };

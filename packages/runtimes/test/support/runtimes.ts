@@ -28,11 +28,12 @@ export interface Runtime {
 const LIMIT_MS = 90_000;
 
 export const runtimes: readonly Runtime[] = [
-  ...Object.entries(nodes).map(([name, binary]) => inProcess(name, "Node", "node", binary, [])),
+  ...Object.entries(nodes).map(([name, binary]) => inProcess(name, "Node", "node", binary, ["--expose-gc"])),
   inProcess("Bun", "Bun", "bun", bunBinary(), []),
   inProcess("Deno", "Deno", "deno", denoBinary(), [
     "run",
     "--quiet",
+    "--v8-flags=--expose-gc",
     "--allow-net",
     "--allow-env",
     "--allow-read",
@@ -118,7 +119,7 @@ function browser(name: string, before: string): Runtime {
     await using page = await servePage(await bundle("browser", "entries/page.ts"));
     const launched = await chromium.launch({
       executablePath: executablePath ?? "",
-      args: ["--no-sandbox", "--ignore-certificate-errors"],
+      args: ["--no-sandbox", "--ignore-certificate-errors", "--js-flags=--expose-gc"],
     });
     try {
       const tab = await launched.newPage();
