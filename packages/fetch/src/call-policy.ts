@@ -4,11 +4,12 @@ import type {
   CallOptions,
   KeyAffinity,
   Report,
+  RequestKind,
   RoutableRequest,
   RouteMatch,
 } from "@fairlead/core";
 import { sessionKey } from "./affinity/session-key.ts";
-import { keyOf } from "./idempotency-key.ts";
+import { IDEMPOTENCY_KEY, keyOf } from "./idempotency-key.ts";
 import { IDEMPOTENT_METHODS } from "./methods.ts";
 import type { ClientOptions, FairleadInit } from "./options.ts";
 
@@ -40,7 +41,8 @@ export class CallPolicy {
     if (affinity?.kind !== "key" || request === undefined) return said;
     if (said?.hashKey !== undefined || said?.pinned !== undefined) return said;
     const hashKey = sessionKey(affinity, request, balancer);
-    return hashKey === undefined ? said : { ...said, hashKey };
+    if (hashKey === undefined) return said;
+    return said === undefined ? { hashKey } : { ...said, hashKey };
   }
 
   /** Whether it has to see each request. */
@@ -48,11 +50,17 @@ export class CallPolicy {
     return this.#affinity !== undefined;
   }
 
-  /** The call's Idempotency-Key, if it has one; `given` is asked for the one that the caller sends. */
-  keyOf(said: FairleadInit | undefined, method: string, given: () => string | undefined): string | undefined {
+  /** The call's Idempotency-Key, if it has one; the caller's own is read from its `headers`. */
+  keyOf<H>(
+    said: FairleadInit | undefined,
+    method: string,
+    headers: H,
+    read: (headers: H, name: string) => string | undefined,
+  ): string | undefined {
     const source = said?.idempotencyKey;
     // Most calls have none, and need not look for it.
-    return source === undefined || source === false ? undefined : keyOf(source, given(), this.#methods.has(method));
+    if (source === undefined || source === false) return undefined;
+    return keyOf(source, read(headers, IDEMPOTENCY_KEY), this.#methods.has(method));
   }
 
   /** Whether repeating the call does no harm, as far as its body can be sent again. */
@@ -70,9 +78,10 @@ export function callOptions<T>(
   judge: (result: AttemptResult) => Report,
   accepts: (answer: unknown) => boolean,
   discard: (value: T) => void,
+  kind?: RequestKind,
   beforeRepeat?: CallOptions<T>["beforeRepeat"],
 ): CallOptions<T> {
-  const ours = { idempotent, oneShot, judge, accepts, signal, discard, beforeRepeat };
+  const ours = { idempotent, oneShot, judge, accepts, signal, discard, kind, beforeRepeat };
   return said === undefined ? ours : { ...said, ...ours };
 }
 

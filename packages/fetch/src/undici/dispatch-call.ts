@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Attempt, AttemptResult, Balancer, CallOptions, Report, RouteMatch } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RouteMatch } from "@fairlead/core";
 import { errors } from "undici";
 import { alreadyRead } from "../body.ts";
 import { type CallPolicy, callOptions } from "../call-policy.ts";
@@ -70,7 +70,7 @@ export class DispatchCall {
     const { method, headers } = options;
     this.limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(this.limit, headers, options.body);
-    const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const key = policy.keyOf(said, method, headers, givenHeader);
     this.#said = said;
     const { body } = options;
     this.#body = isSentOnce(body) ? new DispatchBody(body, (error) => this.#end(error)) : undefined;
@@ -89,18 +89,16 @@ export class DispatchCall {
   }
 
   start(): void {
-    const options: CallOptions<DispatchAttempt> = {
-      ...callOptions<DispatchAttempt>(
-        this.#said,
-        this.repeatable,
-        this.#body !== undefined,
-        this.#abort.signal,
-        (result) => this.#judge(result),
-        (answer) => answer instanceof DispatchAttempt,
-        (unwanted) => unwanted.discard(),
-      ),
-      kind: upgrades(this.#options) ? "connection" : "request",
-    };
+    const options = callOptions<DispatchAttempt>(
+      this.#said,
+      this.repeatable,
+      this.#body !== undefined,
+      this.#abort.signal,
+      (result) => this.#judge(result),
+      isAnswer,
+      discard,
+      upgrades(this.#options) ? "connection" : undefined,
+    );
     const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
     const answer =
       this.match === undefined
@@ -202,6 +200,14 @@ export class DispatchCall {
     const report = judgeError(result);
     return report.outcome === "unreached" && this.#body?.consumed === true ? { ...report, outcome: "failure" } : report;
   }
+}
+
+function isAnswer(value: unknown): boolean {
+  return value instanceof DispatchAttempt;
+}
+
+function discard(unwanted: DispatchAttempt): void {
+  unwanted.discard();
 }
 
 function withKey(options: DispatchOptions, key: string | undefined): DispatchOptions {

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RoutableRequest, RouteMatch, Target } from "@fairlead/core";
 import { type Dispatcher, request as plainRequest } from "undici";
 import { OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
@@ -11,13 +11,12 @@ import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } 
 import { attemptHeaders } from "../propagation.ts";
 import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { hostOf, Routable } from "../routable.ts";
-import { logicalUrl } from "../target.ts";
+import { isClean, logicalUrl } from "../target.ts";
 import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { isSentOnce } from "./one-shot.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
 import { RequestExchange } from "./request-exchange.ts";
-import { isClean } from "./route.ts";
 import { EmitterSignal, isEmitter } from "./signal.ts";
 import { TargetPools } from "./target-pools.ts";
 
@@ -44,6 +43,7 @@ export interface RequestOptions extends ClientOptions {
 
 type Data = Dispatcher.ResponseData<unknown>;
 type Options = BalancedRequestOptions<unknown>;
+type Judge = (result: AttemptResult) => Report;
 
 const NO_OPTIONS: Options = {};
 
@@ -69,15 +69,14 @@ class RequestClient {
   readonly #policy: CallPolicy;
   /** Somebody has to see each request. */
   readonly #looks: boolean;
-  /** For most calls: one closure less for each. */
-  readonly #judge: (result: AttemptResult) => Report;
+  /** By balancer, for calls whose body can be sent again: one closure less for each. */
+  readonly #judges = new WeakMap<Balancer, Judge>();
 
   constructor(destinations: Destinations, pools: TargetPools, policy: CallPolicy) {
     this.#destinations = destinations;
     this.#pools = pools;
     this.#policy = policy;
     this.#looks = destinations.balancer === undefined || policy.looks;
-    this.#judge = (result) => judge(result, undefined, destinations.balancer as Balancer);
   }
 
   request(url: string | URL | UrlObject, options: Options = NO_OPTIONS): Promise<Data> {
@@ -114,7 +113,7 @@ class RequestClient {
     said: FairleadInit | undefined,
   ): Promise<Data> {
     const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
-    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const key = this.#policy.keyOf(said, method, headers, givenHeader);
     const limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(limit, headers, own.body);
     const oneShot = oneShotOf(own.body);
@@ -127,19 +126,31 @@ class RequestClient {
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
       oneShot !== undefined,
       emitter === undefined ? signalOf(own) : emitter.signal,
-      oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
+      oneShot === undefined ? this.#judgeOver(balancer) : (result) => judge(result, oneShot, balancer),
       isData,
       discard,
     );
     const answer =
       match === undefined
         ? balancer.call(run, callIs)
-        : match.call(run, callIs, (attempt) =>
-            this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit),
+        : match.call(
+            run,
+            callIs,
+            options.onInfo === undefined
+              ? run
+              : (attempt) => this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit),
           );
     emitter?.stopAfter(answer);
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
+  }
+
+  #judgeOver(balancer: Balancer): Judge {
+    const known = this.#judges.get(balancer);
+    if (known !== undefined) return known;
+    const made: Judge = (result) => judge(result, undefined, balancer);
+    this.#judges.set(balancer, made);
+    return made;
   }
 
   #attempt(
@@ -184,8 +195,8 @@ function signalOf({ signal }: Options): AbortSignal | undefined {
 
 type OneShot = OneShotBody | OneShotReadable;
 
-function routable(method: string, origin: string, path: string, headers: Options["headers"]): Routable {
-  return new Routable(method, hostOf(origin), path, (name) => givenHeader(headers, name));
+function routable(method: string, origin: string, path: string, headers: Options["headers"]): RoutableRequest {
+  return new Routable(method, hostOf(origin), path, headers, givenHeader);
 }
 
 /** For a request of which the caller is told nothing. */

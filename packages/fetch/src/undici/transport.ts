@@ -77,7 +77,8 @@ class Channel {
     this.#exchange = exchange;
     // Where a router has chosen the path, redirects are not followed in here.
     const sentPath = match === undefined ? options.path : path;
+    // `fetch` makes its options for this alone.
     const { bodyIdleTimeoutMs } = balancer.settings;
-    return pool.dispatch(route.address({ ...options }, sentPath, bodyIdleTimeoutMs, remainingMs), exchange);
+    return pool.dispatch(route.address(options, sentPath, bodyIdleTimeoutMs, remainingMs), exchange);
   }
 }
