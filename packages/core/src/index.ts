@@ -17,6 +17,7 @@ export type { AcquireOptions } from "./call/acquire.ts";
 export type { AbortListener, Attempt, CallOptions } from "./call/attempt.ts";
 export type { Budget, BudgetContext, BudgetProvider } from "./call/budget.ts";
 export type { BudgetOptions } from "./call/budget-settings.ts";
+export type { CallSignal } from "./call/call-signal.ts";
 export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";

@@ -3,6 +3,7 @@ import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
 import type { Budget } from "./budget.ts";
+import type { CallSignal } from "./call-signal.ts";
 import { awaitConsent } from "./consent.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";
@@ -235,12 +236,12 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   // The end from outside
 
-  #listenTo(signal: AbortSignal): void {
+  #listenTo(signal: CallSignal): void {
     this.#onAbort = () => this.#abortedByCaller(signal);
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  #abortedByCaller(signal: AbortSignal): void {
+  #abortedByCaller(signal: CallSignal): void {
     const reason: unknown = signal.reason;
     if (!this.#answered) this.host.counters.aborted++;
     this.#end(reason);

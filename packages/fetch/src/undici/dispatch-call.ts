@@ -9,6 +9,7 @@ import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import type { AddressedRequest } from "./address.ts";
+import { CallEnd } from "./call-end.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import { DispatchBody } from "./dispatch-body.ts";
 import type { Controller, DispatchOptions, Handler } from "./handler.ts";
@@ -42,7 +43,7 @@ export class DispatchCall {
   readonly #body: DispatchBody | undefined;
   readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
-  readonly #abort = new AbortController();
+  readonly #caller = new CallEnd();
   /** The attempt that the caller hears of: the newest, until one answers. */
   #heard: DispatchAttempt | undefined = undefined;
   #announced = false;
@@ -93,7 +94,7 @@ export class DispatchCall {
       this.#said,
       this.repeatable,
       this.#body !== undefined,
-      this.#abort.signal,
+      this.#caller,
       (result) => this.#judge(result),
       isAnswer,
       discard,
@@ -170,7 +171,7 @@ export class DispatchCall {
   #end(given: Error | undefined): void {
     if (this.#done) return;
     const reason = given ?? new errors.RequestAbortedError();
-    this.#abort.abort(reason);
+    this.#caller.abort(reason);
     this.fail(reason);
   }
 

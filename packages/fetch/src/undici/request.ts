@@ -43,7 +43,6 @@ export interface RequestOptions extends ClientOptions {
 
 type Data = Dispatcher.ResponseData<unknown>;
 type Options = BalancedRequestOptions<unknown>;
-type Judge = (result: AttemptResult) => Report;
 
 const NO_OPTIONS: Options = {};
 
@@ -69,14 +68,15 @@ class RequestClient {
   readonly #policy: CallPolicy;
   /** Somebody has to see each request. */
   readonly #looks: boolean;
-  /** By balancer, for calls whose body can be sent again: one closure less for each. */
-  readonly #judges = new WeakMap<Balancer, Judge>();
+  /** For most calls: one closure less for each. */
+  readonly #judge: (result: AttemptResult) => Report;
 
   constructor(destinations: Destinations, pools: TargetPools, policy: CallPolicy) {
     this.#destinations = destinations;
     this.#pools = pools;
     this.#policy = policy;
     this.#looks = destinations.balancer === undefined || policy.looks;
+    this.#judge = (result) => judge(result, undefined, destinations.balancer as Balancer);
   }
 
   request(url: string | URL | UrlObject, options: Options = NO_OPTIONS): Promise<Data> {
@@ -126,31 +126,18 @@ class RequestClient {
       oneShot === undefined && this.#policy.isIdempotent(said, method, key),
       oneShot !== undefined,
       emitter === undefined ? signalOf(own) : emitter.signal,
-      oneShot === undefined ? this.#judgeOver(balancer) : (result) => judge(result, oneShot, balancer),
+      oneShot === undefined && match === undefined ? this.#judge : (result) => judge(result, oneShot, balancer),
       isData,
       discard,
     );
-    const answer =
-      match === undefined
-        ? balancer.call(run, callIs)
-        : match.call(
-            run,
-            callIs,
-            options.onInfo === undefined
-              ? run
-              : (attempt) => this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit),
-          );
+    const quiet =
+      options.onInfo === undefined
+        ? run
+        : (attempt: Attempt) => this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit);
+    const answer = match === undefined ? balancer.call(run, callIs) : match.call(run, callIs, quiet);
     emitter?.stopAfter(answer);
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
-  }
-
-  #judgeOver(balancer: Balancer): Judge {
-    const known = this.#judges.get(balancer);
-    if (known !== undefined) return known;
-    const made: Judge = (result) => judge(result, undefined, balancer);
-    this.#judges.set(balancer, made);
-    return made;
   }
 
   #attempt(
