@@ -17,7 +17,6 @@ export type { AcquireOptions } from "./call/acquire.ts";
 export type { AbortListener, Attempt, CallOptions } from "./call/attempt.ts";
 export type { Budget, BudgetContext, BudgetProvider } from "./call/budget.ts";
 export type { BudgetOptions } from "./call/budget-settings.ts";
-export type { CallSignal } from "./call/call-signal.ts";
 export { checkCallOptions } from "./call/check-options.ts";
 export type { AttemptResult, Classifier } from "./call/classifier.ts";
 export { classifyResult, errorCodeOf } from "./call/classifier.ts";
@@ -32,6 +31,7 @@ export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
 export { type OutcomeRules, outcomeRules } from "./call/outcome-rules.ts";
 export type { QueueOptions } from "./call/queue-settings.ts";
 export type { FailedAttempt, RetryOptions } from "./call/retry-settings.ts";
+export type { CallSignal } from "./call-signal.ts";
 export {
   type Clock,
   type LagMeter,

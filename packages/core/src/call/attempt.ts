@@ -1,7 +1,7 @@
 import type { Backend, RequestKind } from "../backend.ts";
+import type { CallSignal } from "../call-signal.ts";
 import type { Balancer } from "../contract.ts";
 import type { RateGate } from "../gate/rate/rate-gate.ts";
-import type { CallSignal } from "./call-signal.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
 import type { Fallback } from "./fallback.ts";
 import type { HedgePolicy } from "./hedge.ts";

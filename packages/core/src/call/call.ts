@@ -1,9 +1,9 @@
+import type { CallSignal } from "../call-signal.ts";
 import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
 import { CallAttempts } from "./attempts.ts";
 import type { Budget } from "./budget.ts";
-import type { CallSignal } from "./call-signal.ts";
 import { awaitConsent } from "./consent.ts";
 import type { Ending, Last } from "./ending.ts";
 import { fallBack, observeSuccess } from "./fallback.ts";

@@ -1,4 +1,4 @@
-import type { CallSignal } from "../../call/call-signal.ts";
+import type { CallSignal } from "../../call-signal.ts";
 import type { Clock } from "../../clock.ts";
 import type { PickRequest } from "../../strategy/strategy.ts";
 

@@ -1,4 +1,4 @@
-import type { CallSignal } from "../../call/call-signal.ts";
+import type { CallSignal } from "../../call-signal.ts";
 import type { RateWait } from "./rate-gate.ts";
 
 /** A call that waits to be let in. Ends once: let in, refused, given up by its caller, or closed. */
