@@ -31,6 +31,7 @@ export type { LoadReport, Outcome, Report } from "./call/outcome.ts";
 export { type OutcomeRules, outcomeRules } from "./call/outcome-rules.ts";
 export type { QueueOptions } from "./call/queue-settings.ts";
 export type { FailedAttempt, RetryOptions } from "./call/retry-settings.ts";
+export type { CallSignal } from "./call-signal.ts";
 export {
   type Clock,
   type LagMeter,

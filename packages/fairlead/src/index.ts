@@ -27,6 +27,7 @@ export type {
   BudgetOptions,
   BudgetProvider,
   CallOptions,
+  CallSignal,
   Check,
   CheckResult,
   CheckSchedule,

@@ -1,6 +1,6 @@
 import type { Balancer, CallOptions, KeyAffinity, RoutableRequest, RouteMatch } from "@fairlead/core";
 import { sessionKey } from "./affinity/session-key.ts";
-import { keyOf } from "./idempotency-key.ts";
+import { IDEMPOTENCY_KEY, keyOf } from "./idempotency-key.ts";
 import { IDEMPOTENT_METHODS } from "./methods.ts";
 import type { ClientOptions, FairleadInit } from "./options.ts";
 
@@ -32,7 +32,8 @@ export class CallPolicy {
     if (affinity?.kind !== "key" || request === undefined) return said;
     if (said?.hashKey !== undefined || said?.pinned !== undefined) return said;
     const hashKey = sessionKey(affinity, request, balancer);
-    return hashKey === undefined ? said : { ...said, hashKey };
+    if (hashKey === undefined) return said;
+    return said === undefined ? { hashKey } : { ...said, hashKey };
   }
 
   /** Whether it has to see each request. */
@@ -40,11 +41,17 @@ export class CallPolicy {
     return this.#affinity !== undefined;
   }
 
-  /** The call's Idempotency-Key, if it has one; `given` is asked for the one that the caller sends. */
-  keyOf(said: FairleadInit | undefined, method: string, given: () => string | undefined): string | undefined {
+  /** The call's Idempotency-Key, if it has one; the caller's own is read from its `headers`. */
+  keyOf<H>(
+    said: FairleadInit | undefined,
+    method: string,
+    headers: H,
+    read: (headers: H, name: string) => string | undefined,
+  ): string | undefined {
     const source = said?.idempotencyKey;
     // Most calls have none, and need not look for it.
-    return source === undefined || source === false ? undefined : keyOf(source, given(), this.#methods.has(method));
+    if (source === undefined || source === false) return undefined;
+    return keyOf(source, read(headers, IDEMPOTENCY_KEY), this.#methods.has(method));
   }
 
   /** Whether repeating the call does no harm, as far as its body can be sent again. */
@@ -61,7 +68,8 @@ type AdapterOptions<T> = Required<
 
 /** The options of one call of the core: what an adapter knows, over what is said. */
 export function callOptions<T>(said: FairleadInit | undefined, ours: AdapterOptions<T>): CallOptions<T> {
-  return said === undefined ? ours : { ...said, ...ours };
+  // Ours come first: what is added to a large object costs less than what is added to a small one.
+  return said === undefined ? ours : { ...ours, ...said, idempotent: ours.idempotent };
 }
 
 function merge(defaults: FairleadInit | undefined, own: FairleadInit | undefined): FairleadInit | undefined {

@@ -1,10 +1,11 @@
 import type { Attempt, Balancer, Target } from "@fairlead/core";
 import { attemptInit } from "./attempt-init.ts";
+import type { OneShotBody } from "./body.ts";
 import { FactoryBody } from "./body-factory.ts";
 import { CallPolicy, callOptions } from "./call-policy.ts";
 import { type Destination, Destinations } from "./destination.ts";
 import { toFetchError } from "./errors.ts";
-import { withHeaders } from "./headers.ts";
+import { readHeader, withHeaders } from "./headers.ts";
 import { HookedCall } from "./hooked-call.ts";
 import { checkHooks, type HookLists, hookLists } from "./hooks.ts";
 import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
@@ -16,7 +17,7 @@ import { followRedirects } from "./redirects.ts";
 import { wholeBody } from "./request-body.ts";
 import { limitBody } from "./request-bytes.ts";
 import { discard, isResponse, withUrl } from "./response.ts";
-import { headerReader, hostOf, Routable } from "./routable.ts";
+import { hostOf, Routable } from "./routable.ts";
 import { type FetchInput, isRequest, logicalUrl } from "./target.ts";
 import type { Transport, TransportInit } from "./transport.ts";
 import { judge } from "./verdict.ts";
@@ -120,16 +121,17 @@ export class FetchClient {
    */
   address(outgoing: Outgoing, own: FairleadInit | undefined, clientIp?: string): Addressed {
     const { url, method, init } = outgoing;
+    const { origin } = url;
     const path = url.pathname + url.search;
     const { balancer } = this.#destinations;
     const asked =
       balancer === undefined || this.#policy.looks
-        ? new Routable(method, hostOf(url.origin), path, headerReader(init.headers), clientIp)
+        ? new Routable(method, hostOf(origin), path, init.headers, readHeader, clientIp)
         : undefined;
     const match = asked && this.#destinations.match(asked);
     const to: Destination = {
       balancer: (match?.balancer ?? balancer) as Balancer,
-      origin: url.origin,
+      origin,
       path: match?.path ?? path,
       match,
     };
@@ -139,8 +141,12 @@ export class FetchClient {
     return addressed;
   }
 
-  /** One balanced call: attempts until there is a response to return. */
-  call(addressed: Addressed, isRedirected: boolean): Promise<Response> {
+  /** One balanced call: attempts until there is a response to return, or for `then` to go on from. */
+  call(
+    addressed: Addressed,
+    isRedirected: boolean,
+    then?: (response: Response) => Response | Promise<Response>,
+  ): Promise<Response> {
     const { method, oneShot, made, signal, key, said, to, kind, watch, hooked } = addressed;
     const options = callOptions<Response>(withFallbackKey(addressed), {
       kind,
@@ -154,15 +160,13 @@ export class FetchClient {
     });
     const send = (attempt: Attempt): Promise<Response> => this.#attempt(addressed, attempt, isRedirected);
     const run = watch === undefined ? send : (attempt: Attempt) => watch(attempt, send);
-    const answer =
-      to.match === undefined
-        ? to.balancer.call(run, options)
-        : to.match.call(run, options, (attempt) => this.#attempt(copyOf(addressed), attempt, isRedirected));
-    return answer.catch((error: unknown) => {
-      const body = made ?? oneShot;
-      body?.dispose(error);
-      throw toFetchError(body?.tooLong ?? error);
-    });
+    const quiet =
+      hooked === undefined && made === undefined
+        ? send
+        : (attempt: Attempt) => this.#attempt(copyOf(addressed), attempt, isRedirected);
+    const answer = to.match === undefined ? to.balancer.call(run, options) : to.match.call(run, options, quiet);
+    const body = made ?? oneShot;
+    return answer.then(then, body === undefined ? failed : (error: unknown) => failedWith(body, error));
   }
 
   /** Who has sent a response, where anybody asks. */
@@ -171,21 +175,23 @@ export class FetchClient {
   }
 
   #attempt(addressed: Addressed, attempt: Attempt, isRedirected: boolean): Promise<Response> {
-    const send = (init: TransportInit): Promise<Response> => this.#send(addressed, init, attempt, isRedirected);
     return addressed.hooked === undefined && addressed.made === undefined
-      ? send(attemptInit(addressed, attempt, this.transport))
-      : this.#prepare(addressed, attempt, send);
+      ? this.#send(addressed, attemptInit(addressed, attempt, this.transport), attempt, isRedirected)
+      : this.#prepare(addressed, attempt, (init) => this.#send(addressed, init, attempt, isRedirected));
   }
 
-  async #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
+  #send(addressed: Addressed, init: TransportInit, attempt: Attempt, isRedirected: boolean): Promise<Response> {
     const { transport } = this;
-    const response =
+    const answer =
       transport.keepsOrigin === true
-        ? await transport(addressed.url.href, init, attempt, addressed.to)
-        : await sendPlainly(transport, addressed, init, attempt, isRedirected);
-    if (isRedirected && !response.redirected) withUrl(response, response.url, true);
-    if (this.#isAskedFor(response, addressed, attempt)) this.#answers.set(response, attempt);
-    return response;
+        ? transport(addressed.url.href, init, attempt, addressed.to)
+        : sendPlainly(transport, addressed, init, attempt, isRedirected);
+    // Not every transport keeps to its type.
+    return Promise.resolve(answer).then((response) => {
+      if (isRedirected && !response.redirected) withUrl(response, response.url, true);
+      if (this.#isAskedFor(response, addressed, attempt)) this.#answers.set(response, attempt);
+      return response;
+    });
   }
 
   /** Sends an attempt where functions of the caller have their say before. */
@@ -215,10 +221,9 @@ export class FetchClient {
 
   #withKey(outgoing: Outgoing, to: Destination, said: FairleadInit | undefined): Addressed {
     const { method, init } = outgoing;
-    const given = (): string | undefined => new Headers(init.headers).get(IDEMPOTENCY_KEY) ?? undefined;
-    const key = this.#policy.keyOf(said, method, given);
+    const key = this.#policy.keyOf(said, method, init.headers, readHeader);
     if (key === undefined) return { ...outgoing, to, said, key };
-    const hasOwnKey = outgoing.hasOwnKey === true || key !== given();
+    const hasOwnKey = outgoing.hasOwnKey === true || key !== readHeader(init.headers, IDEMPOTENCY_KEY);
     const headers = withHeaders(init.headers, { [IDEMPOTENCY_KEY]: key });
     return { ...outgoing, to, said, key, hasOwnKey, init: { ...init, headers } };
   }
@@ -234,6 +239,15 @@ function split(init: BalancedInit | null | undefined): {
   checkFetchInit(fairlead);
   const { body, ...own } = fairlead;
   return { own, made: body && new FactoryBody(body), platformInit };
+}
+
+function failed(error: unknown): never {
+  throw toFetchError(error);
+}
+
+function failedWith(body: FactoryBody | OneShotBody, error: unknown): never {
+  body.dispose(error);
+  throw toFetchError(body.tooLong ?? error);
 }
 
 /** For a mirror: the caller's hooks hear nothing of it, and what becomes of its body is nothing to the call. */

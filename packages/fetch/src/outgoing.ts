@@ -63,7 +63,7 @@ export function readRequest(
 ): Outgoing {
   const own = readInit(init);
   if (!isRequest(input) && own === undefined && made === undefined) return { ...PLAIN_GET, url };
-  const parts: RequestInit & { duplex?: "half" } = isRequest(input) ? over(partsOf(input, own), own) : { ...own };
+  const parts: RequestInit & { duplex?: "half" } = isRequest(input) ? over(partsOf(input, own), own) : (own ?? {});
   const { signal, method = "GET", redirect = "follow" } = parts;
   checkParts(parts);
   delete parts.signal;

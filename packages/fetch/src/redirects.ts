@@ -20,9 +20,10 @@ export function followRedirects(
 ): Promise<Response> {
   const { clock } = first.to.balancer;
   const startedMs = clock.now();
-  const answer = client.call(first, false);
-  if (first.redirect === "manual") return answer;
-  return answer.then((response) => (isRedirect(response) ? follow(client, first, own, response, startedMs) : response));
+  if (first.redirect === "manual") return client.call(first, false);
+  return client.call(first, false, (response) =>
+    isRedirect(response) ? follow(client, first, own, response, startedMs) : response,
+  );
 }
 
 async function follow(

@@ -1,20 +1,25 @@
 import type { RoutableRequest } from "@fairlead/core";
 
 /** A request as routers and affinities see it. */
-export class Routable implements RoutableRequest {
+export class Routable<H> implements RoutableRequest {
   readonly method: string;
   readonly host: string;
   readonly path: string;
   readonly search: string;
   readonly clientIp: string | undefined;
-  readonly #header: (name: string) => string | undefined;
+  readonly #headers: H;
+  readonly #read: (headers: H, name: string) => string | undefined;
 
-  /** @param pathAndQuery as in a request line */
+  /**
+   * @param pathAndQuery as in a request line
+   * @param read looks for a header; not before somebody asks
+   */
   constructor(
     method: string,
     host: string,
     pathAndQuery: string,
-    header: (name: string) => string | undefined,
+    headers: H,
+    read: (headers: H, name: string) => string | undefined,
     clientIp?: string,
   ) {
     const query = pathAndQuery.indexOf("?");
@@ -23,21 +28,13 @@ export class Routable implements RoutableRequest {
     this.path = query < 0 ? pathAndQuery : pathAndQuery.slice(0, query);
     this.search = query < 0 ? "" : pathAndQuery.slice(query);
     this.clientIp = clientIp;
-    this.#header = header;
+    this.#headers = headers;
+    this.#read = read;
   }
 
   header(name: string): string | undefined {
-    return this.#header(name);
+    return this.#read(this.#headers, name);
   }
-}
-
-/** Reads what `fetch` takes for headers; they are looked at only if somebody asks. */
-export function headerReader(headers: HeadersInit | undefined): (name: string) => string | undefined {
-  let all: Headers | undefined;
-  return (name) => {
-    all ??= headers instanceof Headers ? headers : new Headers(headers);
-    return all.get(name) ?? undefined;
-  };
 }
 
 /** `host` or `host:port` of an origin. */

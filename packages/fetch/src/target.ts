@@ -8,6 +8,14 @@ export function isRequest(input: FetchInput): input is Request {
   return typeof input === "object" && "url" in input && "headers" in input;
 }
 
+/** A path that every parser reads the same way: no dot segments, nothing that a URL would encode or cut off. */
+const CLEAN_PATH = /^\/(?![/.])(?:[\w.~!$&()*+,;=:@?-]|\/(?!\.)|%(?!2e))*$/i;
+
+/** Whether a path, with its query, can be sent as it is. */
+export function isClean(path: string): boolean {
+  return CLEAN_PATH.test(path);
+}
+
 /**
  * The logical URL of a call, or `undefined` if it is meant for an origin that is none of ours.
  *
@@ -17,6 +25,8 @@ export function isRequest(input: FetchInput): input is Request {
 export function logicalUrl(input: FetchInput, destinations: Pick<Destinations, "origin" | "serves">): URL | undefined {
   const { origin } = destinations;
   const text = isRequest(input) ? input.url : `${input}`;
+  // It leads nowhere else: parsed once, and nothing to be checked.
+  if (isClean(text)) return new URL(origin + text);
   // Nothing that begins with a slash is absolute: that spares paths a failed parse.
   const absolute = text.startsWith("/") ? undefined : parse(text);
   if (absolute !== undefined && !destinations.serves(absolute.origin)) return undefined;

@@ -1,4 +1,5 @@
 import type { Backend, RequestKind } from "../backend.ts";
+import type { CallSignal } from "../call-signal.ts";
 import type { Balancer } from "../contract.ts";
 import type { RateGate } from "../gate/rate/rate-gate.ts";
 import type { AttemptResult, Classifier } from "./classifier.ts";
@@ -52,8 +53,8 @@ export interface CallOptions<T> {
   readonly pinned?: string | undefined;
   readonly pinPolicy?: "redistribute" | "wait" | "fail" | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Ends the call; it rejects with the signal's reason itself. */
-  readonly signal?: AbortSignal | undefined;
+  /** An `AbortSignal`, or what is as good as one. Ends the call; it rejects with the signal's reason itself. */
+  readonly signal?: CallSignal | undefined;
   readonly attemptTimeoutMs?: number | false | undefined;
   readonly deadlineMs?: number | false | undefined;
   /** Shortens the deadline to this, in milliseconds above 0, and never lengthens it: what a caller of ours has left. */

@@ -1,3 +1,4 @@
+import type { CallSignal } from "../call-signal.ts";
 import type { FairleadError } from "../errors.ts";
 import type { PickRequest } from "../strategy/strategy.ts";
 import type { ActiveAttempt } from "./active-attempt.ts";
@@ -236,12 +237,12 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
 
   // The end from outside
 
-  #listenTo(signal: AbortSignal): void {
+  #listenTo(signal: CallSignal): void {
     this.#onAbort = () => this.#abortedByCaller(signal);
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  #abortedByCaller(signal: AbortSignal): void {
+  #abortedByCaller(signal: CallSignal): void {
     const reason: unknown = signal.reason;
     if (!this.#answered) this.host.counters.aborted++;
     this.#end(reason);

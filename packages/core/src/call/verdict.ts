@@ -20,17 +20,19 @@ export function judge(host: CallHost, { classify, judge: ofAdapter }: Judges, re
 
 /** A classifier that throws or answers nonsense has no say. */
 function ask(host: CallHost, classify: Classifier, result: AttemptResult, standard: Report): Report | undefined {
-  const failed = (error: unknown): void => host.callbackFailed("classify", error);
   try {
     const verdict = classify(result, standard);
     if (verdict === undefined) return undefined;
-    if (isReport(verdict)) return toReport(verdict);
-    catchLater(verdict, failed);
-    throw new TypeError(`a classifier must return an outcome, a report or undefined, not ${String(verdict)}`);
+    return isReport(verdict) ? toReport(verdict) : refuse(host, verdict);
   } catch (error) {
-    failed(error);
+    host.callbackFailed("classify", error);
     return undefined;
   }
+}
+
+function refuse(host: CallHost, verdict: unknown): never {
+  catchLater(verdict, (error) => host.callbackFailed("classify", error));
+  throw new TypeError(`a classifier must return an outcome, a report or undefined, not ${String(verdict)}`);
 }
 
 /** Hands a value that will not be returned to the caller's `discard`. */

@@ -82,5 +82,6 @@ export function prefixOf(path: string): string {
 
 /** Whether a comparable path is `prefix` or lies below it. */
 export function isBelow(text: string, prefix: string): boolean {
-  return text.startsWith(prefix) && (text.length === prefix.length || text[prefix.length] === "/");
+  // The one character decides nearly always.
+  return text.length === prefix.length ? text === prefix : text[prefix.length] === "/" && text.startsWith(prefix);
 }

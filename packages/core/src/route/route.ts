@@ -53,7 +53,8 @@ export class Route {
 
   match(request: RoutableRequest, path: PathReading): RouteMatch {
     this.matched++;
-    const prefix = this.conditions.prefixOf(path.text) ?? "";
+    // Only a path that is rewritten needs to know.
+    const prefix = this.rewriting === undefined ? "" : (this.conditions.prefixOf(path.text) ?? "");
     return new Match(this, this.split.choose(request), this.pathFor(request, path, prefix), prefix);
   }
 
@@ -84,7 +85,7 @@ class Match implements RouteMatch {
   readonly balancer: Balancer;
   readonly path: string;
   readonly #route: Route;
-  /** What of the request's path the route goes by. */
+  /** What of the request's path a rewriting replaces. */
   readonly #prefix: string;
 
   constructor(route: Route, balancer: Balancer, path: string, prefix: string) {

@@ -73,8 +73,13 @@ export class Chooser {
     const probing = topology.probation.length === 0 ? undefined : probe(topology, request, nowMs);
     if (probing !== undefined) return probing;
     const { tiers } = topology;
-    if (tiers.length <= 1) return this.#pickIn(topology, tiers[0], request, nowMs);
-    const drawn = this.#drawTier(tiers, request);
+    return tiers.length <= 1
+      ? this.#pickIn(topology, tiers[0], request, nowMs)
+      : this.#pickFrom(topology, this.#drawTier(tiers, request), request, nowMs);
+  }
+
+  /** In the tier that was drawn; if nobody there takes it, in one beside it, else in any. */
+  #pickFrom(topology: Topology, drawn: Tier, request: PickRequest, nowMs: number): Member | undefined {
     // A refused share of the calls is no load for the others.
     if (drawn.closed) return undefined;
     return (

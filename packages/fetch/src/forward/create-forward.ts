@@ -1,8 +1,9 @@
 import { type Affinity, systemClock, type Target } from "@fairlead/core";
 import { CallPolicy } from "../call-policy.ts";
 import { FetchClient, platformFetch } from "../create-fetch.ts";
+import { readHeader } from "../headers.ts";
 import type { Addressed } from "../outgoing.ts";
-import { headerReader, hostOf, Routable } from "../routable.ts";
+import { hostOf, Routable } from "../routable.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import type { ClientInfo, Forward, ForwardOptions, TunnelAnswer } from "./contract.ts";
 import { Entrance } from "./entrance.ts";
@@ -106,8 +107,9 @@ class Forwarder {
     const { to, url, method } = addressed;
     const affinity = to.match?.affinity ?? this.#affinity;
     if (affinity?.kind !== "session") return addressed;
-    const read = headerReader(passage.request.headers);
-    const asked = new Routable(method, hostOf(url.origin), url.pathname + url.search, read, passage.client?.ip);
+    const { headers } = passage.request;
+    const path = url.pathname + url.search;
+    const asked = new Routable(method, hostOf(url.origin), path, headers, readHeader, passage.client?.ip);
     passage.session = new Session(affinity, asked, to.balancer);
     return passage.session.pin(addressed);
   }

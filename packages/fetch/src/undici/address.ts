@@ -33,7 +33,7 @@ export function addressRequest(
   const headers = lastingHeaders(options.headers) ?? null;
   const asked =
     destinations.balancer === undefined || policy.looks
-      ? new Routable(options.method, hostOf(origin), path, (name) => givenHeader(headers, name))
+      ? new Routable(options.method, hostOf(origin), path, headers, givenHeader)
       : undefined;
   const match = asked && destinations.match(asked);
   const balancer = (match?.balancer ?? destinations.balancer) as Balancer;

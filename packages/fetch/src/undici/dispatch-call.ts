@@ -9,6 +9,7 @@ import type { FairleadInit } from "../options.ts";
 import { attemptHeaders } from "../propagation.ts";
 import { type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import type { AddressedRequest } from "./address.ts";
+import { CallEnd } from "./call-end.ts";
 import { DispatchAttempt } from "./dispatch-attempt.ts";
 import { DispatchBody } from "./dispatch-body.ts";
 import type { Controller, DispatchOptions, Handler } from "./handler.ts";
@@ -42,7 +43,7 @@ export class DispatchCall {
   readonly #body: DispatchBody | undefined;
   readonly #hopTo: (attempt: Attempt) => Hop;
   readonly #onDone: () => void;
-  readonly #abort = new AbortController();
+  readonly #caller = new CallEnd();
   /** The attempt that the caller hears of: the newest, until one answers. */
   #heard: DispatchAttempt | undefined = undefined;
   #announced = false;
@@ -70,7 +71,7 @@ export class DispatchCall {
     const { method, headers } = options;
     this.limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(this.limit, headers, options.body);
-    const key = policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const key = policy.keyOf(said, method, headers, givenHeader);
     this.#said = said;
     const { body } = options;
     this.#body = isSentOnce(body) ? new DispatchBody(body, (error) => this.#end(error)) : undefined;
@@ -90,13 +91,13 @@ export class DispatchCall {
 
   start(): void {
     const options = callOptions<DispatchAttempt>(this.#said, {
-      kind: upgrades(this.#options) ? "connection" : "request",
+      kind: upgrades(this.#options) ? "connection" : undefined,
       idempotent: this.repeatable,
       oneShot: this.#body !== undefined,
-      signal: this.#abort.signal,
+      signal: this.#caller,
       judge: (result) => this.#judge(result),
-      accepts: (answer) => answer instanceof DispatchAttempt,
-      discard: (unwanted) => unwanted.discard(),
+      accepts: isAnswer,
+      discard,
     });
     const run = (attempt: Attempt): Promise<DispatchAttempt> => this.#attempt(attempt);
     const answer =
@@ -169,7 +170,7 @@ export class DispatchCall {
   #end(given: Error | undefined): void {
     if (this.#done) return;
     const reason = given ?? new errors.RequestAbortedError();
-    this.#abort.abort(reason);
+    this.#caller.abort(reason);
     this.fail(reason);
   }
 
@@ -199,6 +200,14 @@ export class DispatchCall {
     const report = judgeError(result);
     return report.outcome === "unreached" && this.#body?.consumed === true ? { ...report, outcome: "failure" } : report;
   }
+}
+
+function isAnswer(value: unknown): boolean {
+  return value instanceof DispatchAttempt;
+}
+
+function discard(unwanted: DispatchAttempt): void {
+  unwanted.discard();
 }
 
 function withKey(options: DispatchOptions, key: string | undefined): DispatchOptions {

@@ -1,3 +1,4 @@
+import { isNamed } from "../headers.ts";
 import type { DispatchOptions } from "./handler.ts";
 
 type RequestHeaders = DispatchOptions["headers"];
@@ -23,13 +24,20 @@ export function lastingHeaders(headers: RequestHeaders): RequestHeaders {
 
 /** The value of a request's header, however the caller wrote the headers down, joined as in `Headers`; `name` is in lower case. */
 export function givenHeader(headers: RequestHeaders, name: string): string | undefined {
+  if (headers === undefined || headers === null) return undefined;
   let joined: string | undefined;
-  for (const [given, value] of entriesOf(headers)) {
-    if (value === undefined || given.toLowerCase() !== name) continue;
-    const own = typeof value === "object" ? value.join(", ") : String(value);
-    joined = joined === undefined ? own : `${joined}, ${own}`;
-  }
+  // Most are records, and are read without a list of their entries.
+  if (!(Symbol.iterator in headers)) {
+    for (const given in headers)
+      if (isNamed(given, name) && Object.hasOwn(headers, given)) joined = join(joined, headers[given]);
+  } else for (const [given, value] of entriesOf(headers)) if (isNamed(given, name)) joined = join(joined, value);
   return joined;
+}
+
+function join(joined: string | undefined, value: Value): string | undefined {
+  if (value === undefined) return joined;
+  const own = typeof value === "object" ? value.join(", ") : String(value);
+  return joined === undefined ? own : `${joined}, ${own}`;
 }
 
 /** A request's headers with others set over them, names and values in turn; the names of `more` are in lower case. */

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { UrlObject } from "node:url";
-import type { Attempt, AttemptResult, Balancer, Report, RouteMatch, Target } from "@fairlead/core";
+import type { Attempt, AttemptResult, Balancer, Report, RoutableRequest, RouteMatch, Target } from "@fairlead/core";
 import { type Dispatcher, request as plainRequest } from "undici";
 import { OneShotBody } from "../body.ts";
 import { CallPolicy, callOptions } from "../call-policy.ts";
@@ -11,13 +11,12 @@ import { type ClientOptions, checkClientOptions, checkInit, type FairleadInit } 
 import { attemptHeaders } from "../propagation.ts";
 import { BodyMeter, type ByteLimit, byteLimit, refuseLongBody } from "../request-bytes.ts";
 import { hostOf, Routable } from "../routable.ts";
-import { logicalUrl } from "../target.ts";
+import { isClean, logicalUrl } from "../target.ts";
 import { checkPoolOptions, type PoolOptions } from "./connections/pool-options.ts";
 import { givenHeader, headerOf, lastingHeaders, withHeaders } from "./headers.ts";
 import { isSentOnce } from "./one-shot.ts";
 import { OneShotReadable } from "./one-shot-readable.ts";
 import { RequestExchange } from "./request-exchange.ts";
-import { isClean } from "./route.ts";
 import { EmitterSignal, isEmitter } from "./signal.ts";
 import { TargetPools } from "./target-pools.ts";
 
@@ -114,7 +113,7 @@ class RequestClient {
     said: FairleadInit | undefined,
   ): Promise<Data> {
     const emitter = isEmitter(own.signal) ? new EmitterSignal(own.signal) : undefined;
-    const key = this.#policy.keyOf(said, method, () => givenHeader(headers, IDEMPOTENCY_KEY));
+    const key = this.#policy.keyOf(said, method, headers, givenHeader);
     const limit = byteLimit(balancer, said?.maxRequestBytes);
     refuseLongBody(limit, headers, own.body);
     const oneShot = oneShotOf(own.body);
@@ -130,12 +129,11 @@ class RequestClient {
       accepts: isData,
       discard,
     });
-    const answer =
-      match === undefined
-        ? balancer.call(run, callIs)
-        : match.call(run, callIs, (attempt) =>
-            this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit),
-          );
+    const quiet =
+      options.onInfo === undefined
+        ? run
+        : (attempt: Attempt) => this.#attempt(attempt, path, method, unheard(options), propagate, undefined, limit);
+    const answer = match === undefined ? balancer.call(run, callIs) : match.call(run, callIs, quiet);
     emitter?.stopAfter(answer);
     if (oneShot !== undefined) answer.catch((error: unknown) => oneShot.dispose(error));
     return answer;
@@ -183,8 +181,8 @@ function signalOf({ signal }: Options): AbortSignal | undefined {
 
 type OneShot = OneShotBody | OneShotReadable;
 
-function routable(method: string, origin: string, path: string, headers: Options["headers"]): Routable {
-  return new Routable(method, hostOf(origin), path, (name) => givenHeader(headers, name));
+function routable(method: string, origin: string, path: string, headers: Options["headers"]): RoutableRequest {
+  return new Routable(method, hostOf(origin), path, headers, givenHeader);
 }
 
 /** For a request of which the caller is told nothing. */

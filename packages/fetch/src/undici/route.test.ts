@@ -1,6 +1,7 @@
 import type { Backend } from "@fairlead/core";
 import { describe, expect, test } from "vitest";
-import { cleanPath, isClean, Route } from "./route.ts";
+import { isClean } from "../target.ts";
+import { cleanPath, Route } from "./route.ts";
 
 const route = (spec: Backend["spec"]): Route => new Route({ url: spec.url, spec } as Backend);
 

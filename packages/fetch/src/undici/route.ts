@@ -1,6 +1,6 @@
 import type { Backend, BackendSpec } from "@fairlead/core";
 import { errors } from "undici";
-import { httpUrl } from "../target.ts";
+import { httpUrl, isClean } from "../target.ts";
 import type { DispatchOptions } from "./handler.ts";
 
 type Headers = DispatchOptions["headers"];
@@ -13,14 +13,6 @@ interface Addressed {
   bodyTimeout: number;
   headersTimeout: number;
   servername?: string;
-}
-
-/** A path that every parser reads the same way: no dot segments, nothing that a URL would encode or cut off. */
-const CLEAN_PATH = /^\/(?![/.])(?:[\w.~!$&()*+,;=:@?-]|\/(?!\.)|%(?!2e))*$/i;
-
-/** Whether a path can be sent as it is. */
-export function isClean(path: string): boolean {
-  return CLEAN_PATH.test(path);
 }
 
 /**

@@ -75,7 +75,8 @@ class Channel {
     const exchange = new LogicalExchange(this.#attempt, inner, route, this.#destination);
     if (this.#aborted) exchange.abort(this.#reason);
     this.#exchange = exchange;
+    // `fetch` makes its options for this alone.
     const { bodyIdleTimeoutMs } = balancer.settings;
-    return pool.dispatch(route.address({ ...options }, path, bodyIdleTimeoutMs, remainingMs), exchange);
+    return pool.dispatch(route.address(options, path, bodyIdleTimeoutMs, remainingMs), exchange);
   }
 }

@@ -1,3 +1,4 @@
+import type { CallSignal } from "../../call-signal.ts";
 import type { Clock } from "../../clock.ts";
 import type { PickRequest } from "../../strategy/strategy.ts";
 
@@ -21,7 +22,7 @@ export interface RateLimit {
 
 /** How long a call may wait for its turn. */
 export interface RateWait {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: CallSignal | undefined;
   /** Monotonic milliseconds. */
   readonly giveUpAtMs: number;
 }

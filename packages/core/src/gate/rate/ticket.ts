@@ -1,3 +1,4 @@
+import type { CallSignal } from "../../call-signal.ts";
 import type { RateWait } from "./rate-gate.ts";
 
 /** A call that waits to be let in. Ends once: let in, refused, given up by its caller, or closed. */
@@ -6,7 +7,7 @@ export class Ticket {
   readonly giveUpAtMs: number;
   /** What whoever keeps it waiting does at the end. */
   onEnd: (() => void) | undefined = undefined;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: CallSignal | undefined;
   readonly #tickets: Set<Ticket>;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
