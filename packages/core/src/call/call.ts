@@ -243,9 +243,8 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
   }
 
   #abortedByCaller(signal: CallSignal): void {
-    const reason: unknown = signal.reason;
     if (!this.#answered) this.host.counters.aborted++;
-    this.#end(reason);
+    this.#end(signal.reason);
   }
 
   close(error: FairleadError): void {
