@@ -148,7 +148,7 @@ export class Call<T> extends CallAttempts<T> implements Adopter<T>, OpenCall {
       if (consent.failed) {
         this.host.counters.ignored++;
         this.#end(consent.error);
-      } else if (consent.given) this.#again(last, repeat);
+      } else if (consent.value) this.#again(last, repeat);
       else this.#denied(last);
     });
   }

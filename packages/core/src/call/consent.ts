@@ -1,9 +1,5 @@
-import type { Clock } from "../clock.ts";
-
-/** What came of asking: an answer, or an error in place of one. */
-export type Consent =
-  | { readonly failed: false; readonly given: boolean }
-  | { readonly failed: true; readonly error: unknown };
+import type { Clock, Timer } from "../clock.ts";
+import type { Ending } from "./ending.ts";
 
 /**
  * Asks, and waits for the answer; none until `limitAtMs` is a no. Returns how to stop waiting: the answer then comes too
@@ -13,25 +9,21 @@ export function awaitConsent(
   ask: () => Promise<boolean>,
   clock: Clock,
   limitAtMs: number,
-  then: (consent: Consent) => void,
+  then: (answer: Ending<boolean>) => void,
 ): () => void {
   let waits = true;
-  const timer =
-    limitAtMs === Number.POSITIVE_INFINITY
-      ? undefined
-      : clock.schedule(limitAtMs - clock.now(), () => answered({ failed: false, given: false }));
+  let timer: Timer | undefined;
   const stop = (): void => {
     waits = false;
     timer?.cancel();
   };
-  const answered = (consent: Consent): void => {
+  const over = (answer: Ending<boolean>): void => {
     if (!waits) return;
     stop();
-    then(consent);
+    then(answer);
   };
-  new Promise<boolean>((resolve) => resolve(ask())).then(
-    (given) => answered({ failed: false, given }),
-    (error: unknown) => answered({ failed: true, error }),
-  );
+  const given = (value: boolean): void => over({ failed: false, value });
+  if (limitAtMs < Number.POSITIVE_INFINITY) timer = clock.schedule(limitAtMs - clock.now(), () => given(false));
+  new Promise<boolean>((resolve) => resolve(ask())).then(given, (error: unknown) => over({ failed: true, error }));
   return stop;
 }
