@@ -83,13 +83,7 @@ function resolveSource(
 export function resolveOrigin(check: OptionCheck, name: string, value: unknown): string {
   const text = value ?? `http://${name}`;
   const url = typeof text === "string" ? urlOf(text) : undefined;
-  if (
-    url !== undefined &&
-    /^https?:$/.test(url.protocol) &&
-    url.pathname === "/" &&
-    url.search === "" &&
-    url.hash === ""
-  )
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname + url.search + url.hash === "/")
     return url.origin;
   if (value !== undefined) check.problem("origin", value, "an http or https origin such as http://orders");
   else if (name !== "") check.problem("name", name, "a name that can be a host name, or an `origin` beside it");

@@ -135,17 +135,9 @@ export const expected = {
     accepts: (value: unknown): value is Readonly<Record<string, string>> =>
       isRecord(value) && Object.values(value).every((item) => typeof item === "string"),
   },
-  positiveNumbers: {
-    description: "an object of numbers > 0, at least one",
-    accepts: (value: unknown): value is Readonly<Record<string, number>> =>
-      isRecord(value) &&
-      Object.keys(value).length > 0 &&
-      Object.values(value).every((item) => typeof item === "number" && Number.isFinite(item) && item > 0),
-  },
   number: (bounds: Bounds): Expected<number> => ({
     description: `a number ${describeBounds(bounds)}`,
-    accepts: (value: unknown): value is number =>
-      typeof value === "number" && Number.isFinite(value) && within(value, bounds),
+    accepts: (value: unknown): value is number => Number.isFinite(value) && within(value as number, bounds),
   }),
   integer: (bounds: Bounds): Expected<number> => ({
     description: `a whole number ${describeBounds(bounds)}`,

@@ -4,7 +4,6 @@ import type { Fallback } from "./call/fallback.ts";
 import type { HedgePolicy } from "./call/hedge.ts";
 import { type QueueSettings, resolveQueue } from "./call/queue-settings.ts";
 import { DEFAULT_RETRY, type RetrySettings, resolveRetry } from "./call/retry-settings.ts";
-import type { BalancerOptions, DeriveOptions, ReconfigurableOptions } from "./contract.ts";
 import { type LimitSettings, resolveLimits } from "./gate/limit-settings.ts";
 import type { HealthCheck } from "./health/check/health-check.ts";
 import { DEFAULT_EJECTION, type EjectionSettings, resolveEjection } from "./health/ejection-settings.ts";
@@ -54,52 +53,18 @@ export const CALL_SWITCHES = {
 /** Every option with its default filled in. */
 export interface Settings extends CallSettings, SharedSettings {}
 
-const DERIVE_KEYS = [
-  "strategy",
-  "retry",
-  "connectTimeoutMs",
-  "attemptTimeoutMs",
-  "deadlineMs",
-  "bodyIdleTimeoutMs",
-  "classify",
-  "hedge",
-  "fallback",
-] as const;
-const SHARED_KEYS = [
-  ...TOPOLOGY_KEYS,
-  "healthCheck",
-  "ejection",
-  "slowStart",
-  "retryBudget",
-  "requeueBudget",
-  "pauseLimitMs",
-  "queue",
-  "membership",
-  "limits",
-] as const;
-const OWN_KEYS = ["name", "backends", "discovery", "origin", "breaker", "clock", "random"] as const;
+const CALL_DEFAULTS: Omit<CallSettings, "strategy"> = {
+  retry: DEFAULT_RETRY,
+  connectTimeoutMs: 1_000,
+  attemptTimeoutMs: 10_000,
+  deadlineMs: 30_000,
+  bodyIdleTimeoutMs: 300_000,
+  classify: undefined,
+  hedge: undefined,
+  fallback: undefined,
+};
 
-export const BALANCER_KEYS: readonly (keyof BalancerOptions)[] = [...OWN_KEYS, ...DERIVE_KEYS, ...SHARED_KEYS];
-export const RECONFIGURABLE_KEYS: readonly (keyof ReconfigurableOptions)[] = [...DERIVE_KEYS, ...SHARED_KEYS];
-export const DERIVABLE_KEYS: readonly (keyof DeriveOptions)[] = DERIVE_KEYS;
-
-/** A strategy keeps state, so each balancer has its own. */
-export function defaultCallSettings(): CallSettings {
-  return {
-    strategy: peakEwma(),
-    retry: DEFAULT_RETRY,
-    connectTimeoutMs: 1_000,
-    attemptTimeoutMs: 10_000,
-    deadlineMs: 30_000,
-    bodyIdleTimeoutMs: 300_000,
-    classify: undefined,
-    hedge: undefined,
-    fallback: undefined,
-  };
-}
-
-export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
-  ...DEFAULT_TOPOLOGY,
+const UPSTREAM_DEFAULTS: Omit<SharedSettings, keyof TopologySettings> = {
   healthCheck: undefined,
   ejection: DEFAULT_EJECTION,
   slowStart: DEFAULT_SLOW_START,
@@ -110,6 +75,22 @@ export const DEFAULT_SHARED_SETTINGS: SharedSettings = {
   membership: DEFAULT_MEMBERSHIP,
   limits: undefined,
 };
+
+export const DEFAULT_SHARED_SETTINGS: SharedSettings = { ...DEFAULT_TOPOLOGY, ...UPSTREAM_DEFAULTS };
+
+/** A strategy keeps state, so each balancer has its own. */
+export function defaultCallSettings(): CallSettings {
+  return { strategy: peakEwma(), ...CALL_DEFAULTS };
+}
+
+export const DERIVABLE_KEYS: readonly string[] = /* @__PURE__ */ (() => ["strategy", ...Object.keys(CALL_DEFAULTS)])();
+export const RECONFIGURABLE_KEYS: readonly string[] = /* @__PURE__ */ (() => [
+  ...DERIVABLE_KEYS,
+  ...TOPOLOGY_KEYS,
+  ...Object.keys(UPSTREAM_DEFAULTS),
+])();
+const OWN_KEYS = ["name", "backends", "discovery", "origin", "breaker", "clock", "random"];
+export const BALANCER_KEYS: readonly string[] = /* @__PURE__ */ (() => [...OWN_KEYS, ...RECONFIGURABLE_KEYS])();
 
 /** Checks the options of one balancer and fills in what they leave out from `base`. */
 export function resolveCallSettings(

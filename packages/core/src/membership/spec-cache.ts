@@ -1,5 +1,5 @@
 import type { BackendSpec } from "../backend.ts";
-import { NO_LABELS, type ResolvedSpec, SPEC_KEYS, sameRecord } from "./spec.ts";
+import { NO_LABELS, type ResolvedSpec, sameRecord } from "./spec.ts";
 
 type Given = Partial<Record<keyof BackendSpec, unknown>>;
 
@@ -100,7 +100,7 @@ function saysTheSame(value: unknown, { url, id, spec }: Entry): boolean {
   if (typeof value !== "object" || value === null) return false;
   const given: Given = value;
   // A key that does not exist must be complained about each time.
-  for (const key of Object.keys(given)) if (!SPEC_KEYS.includes(key)) return false;
+  if (Object.keys(given).length !== countKnown(given)) return false;
   return given.url === url && given.id === id && saysNoMore(given, spec);
 }
 
@@ -116,4 +116,22 @@ function saysNoMore(given: Given, spec: ResolvedSpec): boolean {
     (given.labels === undefined ? spec.labels === NO_LABELS : sameRecord(given.labels, spec.labels)) &&
     (given.tls === undefined ? spec.tls === undefined : sameRecord(given.tls, spec.tls))
   );
+}
+
+/** How many of the keys that there are have a value; quicker than looking at what keys there are. */
+function countKnown(given: Given): number {
+  const { url, id, weight, priority, zone, labels, host, tls, maxConcurrent, maxConnections, state } = given;
+  let count = 0;
+  if (url !== undefined) count++;
+  if (id !== undefined) count++;
+  if (weight !== undefined) count++;
+  if (priority !== undefined) count++;
+  if (zone !== undefined) count++;
+  if (labels !== undefined) count++;
+  if (host !== undefined) count++;
+  if (tls !== undefined) count++;
+  if (maxConcurrent !== undefined) count++;
+  if (maxConnections !== undefined) count++;
+  if (state !== undefined) count++;
+  return count;
 }

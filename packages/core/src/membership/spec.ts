@@ -34,7 +34,7 @@ const WANTED = /* @__PURE__ */ (() => ({
   maxConnections: expected.integer({ min: 1 }),
   state: expected.oneOf(["enabled", "degraded", "draining", "disabled"]),
 }))();
-export const SPEC_KEYS: readonly string[] = /* @__PURE__ */ (() => ["url", ...Object.keys(WANTED), "tls"])();
+const SPEC_KEYS: readonly string[] = /* @__PURE__ */ (() => ["url", ...Object.keys(WANTED), "tls"])();
 const NOTHING_SAID: Partial<BackendSpec> = {};
 const WANTED_TLS = {
   ca: expected.textOrTexts,

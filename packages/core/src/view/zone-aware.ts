@@ -1,4 +1,5 @@
 import { expected, OptionCheck } from "../options.ts";
+import { zoneNumbers } from "./zone-numbers.ts";
 import type { ZoneCount, ZonePolicy } from "./zones.ts";
 
 export interface ZoneAwareOptions {
@@ -28,7 +29,7 @@ export function zoneAware(options: ZoneAwareOptions): ZonePolicy {
   const check = new OptionCheck();
   const input = check.record("", options, ["zone", "clients", "minBackends"]) ?? {};
   const zone = check.required("zone", input["zone"], expected.text) ?? "";
-  const clients = check.optional("clients", input["clients"], expected.positiveNumbers);
+  const clients = check.optional("clients", input["clients"], zoneNumbers);
   const minBackends = check.optional("minBackends", input["minBackends"], expected.integer({ min: 1 })) ?? 6;
   check.throwIfAny("zoneAware");
   return {

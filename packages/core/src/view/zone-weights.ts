@@ -1,4 +1,5 @@
 import { expected, OptionCheck } from "../options.ts";
+import { zoneNumbers } from "./zone-numbers.ts";
 import type { ZonePolicy } from "./zones.ts";
 
 export interface ZoneWeightsOptions {
@@ -17,7 +18,7 @@ export interface ZoneWeightsOptions {
  */
 export function zoneWeights(weights: Readonly<Record<string, number>>, options: ZoneWeightsOptions = {}): ZonePolicy {
   const check = new OptionCheck();
-  const known = check.required("weights", weights, expected.positiveNumbers) ?? {};
+  const known = check.required("weights", weights, zoneNumbers) ?? {};
   check.record("", options, ["overprovisioning"]);
   const factor = check.optional("overprovisioning", options.overprovisioning, expected.number({ min: 1 })) ?? 1.4;
   check.throwIfAny("zoneWeights");
