@@ -4,7 +4,10 @@
 # otherwise tests that need it are skipped where it is missing.
 set -euo pipefail
 
-# What is looked for on the PATH, and the package it comes in.
+# Debian puts some of them where the PATH of most users does not lead.
+PATH="$PATH:/usr/sbin"
+
+# What is looked for, and the package it comes in.
 servers=(redis-server:redis-server dnsmasq:dnsmasq-base chromium:chromium)
 
 missing=()

@@ -2,15 +2,20 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
-/** Whether tests can start a DNS server here. */
-export function hasDnsServer(): boolean {
+/** Debian puts it where the PATH of most users does not lead. */
+const program = ["dnsmasq", "/usr/sbin/dnsmasq"].find(isThere);
+
+function isThere(name: string): boolean {
   try {
-    execFileSync("dnsmasq", ["--version"], { stdio: "ignore" });
+    execFileSync(name, ["--version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
   }
 }
+
+/** Whether tests can start a DNS server here. */
+export const hasDnsServer: boolean = program !== undefined;
 
 /** A DNS server in a process of its own. */
 export interface DnsServer {
@@ -27,7 +32,7 @@ export async function startDns(
 ): Promise<DnsServer> {
   const port = at ?? (await freePort());
   const child = spawn(
-    "dnsmasq",
+    program ?? "dnsmasq",
     [
       "--keep-in-foreground",
       "--conf-file=/dev/null",
